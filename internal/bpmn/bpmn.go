@@ -1,0 +1,316 @@
+// Package bpmn reads BPMN 2.0 XML into a validated graph.
+//
+// Parse never runs anything and never looks outside the bytes it is given: no
+// entities, no includes, bounded size and depth. It returns the graph together with
+// every problem it found, each with element, line, the rule's section in BPMN 2.0.2
+// (formal/2013-12-09) and the cure. A graph with a problem of severity Error must not
+// be run; Definitions.Err says so in one error.
+//
+// Expressions are compiled here, so that a wrong one is a problem of the model with a
+// line and not a surprise in a running ticket.
+package bpmn
+
+import "github.com/paceline/paceline/internal/feel"
+
+// Definitions is one BPMN file.
+type Definitions struct {
+	ID              string
+	TargetNamespace string
+	Exporter        string
+	Processes       []*Process
+	Decisions       []*Decision // DMN decisions carried in the same file
+	Problems        []Problem   // in order of line
+}
+
+// Process is one executable or descriptive process.
+type Process struct {
+	Scope
+	ID         string
+	Name       string
+	Executable bool // a missing isExecutable counts as true
+	VersionTag string
+	Line       int
+	Lanes      []*Lane
+	// CandidateStarters who may start it, from vendor attributes; empty: everybody.
+	CandidateStarters []string
+	Properties        map[string]string // paceline:property and vendor equivalents
+}
+
+// Scope is what a process and a sub-process have in common: nodes and flows.
+// Nodes of inner sub-processes are in those sub-processes, not here.
+type Scope struct {
+	Nodes []*Node
+	Flows []*Flow
+}
+
+// Kind is the kind of a node, independent of its event definition.
+type Kind uint8
+
+const (
+	UndefinedTask Kind = iota + 1
+	UserTask
+	ServiceTask
+	SendTask
+	ReceiveTask
+	ScriptTask
+	ManualTask
+	BusinessRuleTask
+	CallActivity
+	SubProcess      // embedded
+	EventSubProcess // triggeredByEvent
+	AdHocSubProcess
+	Transaction
+	ExclusiveGateway
+	ParallelGateway
+	InclusiveGateway
+	EventBasedGateway
+	StartEvent
+	CatchEvent
+	ThrowEvent
+	BoundaryEvent
+	EndEvent
+)
+
+// Node is a flow node: an activity, a gateway or an event.
+type Node struct {
+	ID     string
+	Name   string
+	Kind   Kind
+	Tag    string // the BPMN tag: userTask, startEvent ...
+	Line   int
+	Parent *Node   // the sub-process it is in; nil directly in the process
+	In     []*Flow // in document order
+	Out    []*Flow
+	// Default is the flow taken when no condition holds (activities, exclusive and inclusive gateways).
+	Default *Flow
+	Lane    *Lane
+	Doc     string
+
+	// Events.
+	Event        *EventDefinition // nil for a none event
+	Interrupting bool             // boundary events and start events of event sub-processes
+	AttachedTo   *Node            // boundary events
+	Boundary     []*Node          // activities: the events attached to it
+
+	// Sub-processes: what is inside.
+	Inner *Scope
+	AdHoc *AdHoc
+
+	// Activities.
+	Loop            *Loop
+	ForCompensation bool
+	CompensatedBy   *Node // the handler, for an activity with a compensation boundary event
+	User            *User
+	Work            *Work       // service, send, business-rule, script tasks; message throw and end events with an implementation
+	Call            *Call       // call activities
+	Instantiate     bool        // receive tasks and event-based gateways that start the process
+	Inputs          []Mapping   // evaluated when the activity starts, into its own scope
+	Outputs         []Mapping   // evaluated when it completes, into the enclosing scope
+	Listeners       []*Listener // execution and task listeners that carry an expression
+}
+
+// Flow is a sequence flow.
+type Flow struct {
+	ID        string
+	Name      string
+	Line      int
+	From, To  *Node
+	Condition *Expression // nil: unconditional
+}
+
+// Lane is a lane; the innermost lane of a user task names its default candidate group.
+type Lane struct {
+	ID, Name string
+	Parent   *Lane
+}
+
+// EventKind is the kind of an event definition.
+type EventKind uint8
+
+const (
+	TimerEvent EventKind = iota + 1
+	MessageEvent
+	SignalEvent
+	ConditionalEvent
+	ErrorEvent
+	EscalationEvent
+	TerminateEvent
+	LinkEvent
+	CompensationEvent
+	CancelEvent
+)
+
+// EventDefinition is what an event waits for or throws.
+type EventDefinition struct {
+	Kind EventKind
+	// Name of the message, signal or link; the code of the error or escalation. Empty
+	// code on a catching error or escalation event: catches every code.
+	Name string
+	// NameExpr replaces Name where the name is an expression.
+	NameExpr *Expression
+	// CorrelationKey is evaluated where a message is awaited; nil: the business key.
+	CorrelationKey *Expression
+	Timer          *Timer
+	Condition      *Expression
+	Activity       *Node  // compensation throw: the activity to compensate; nil: the whole scope
+	WaitCompletion bool   // compensation throw; default true
+	CodeVariable   string // catching error and escalation: the variable that takes the code
+	MessageVar     string // catching error: the variable that takes the message
+	Payload        []Mapping
+}
+
+// Timer is a timer event definition: exactly one of the three is set.
+type Timer struct {
+	Date     *Expression
+	Duration *Expression
+	Cycle    *Expression // ISO 8601 repetition or cron
+}
+
+// Expression is compiled text.
+type Expression struct {
+	Text   string // as it stands in the file
+	Source string // the FEEL it was reduced to
+	Line   int
+	FEEL   *feel.Expr
+}
+
+// Mapping sets Target to the value of Source. An empty Target with All set copies every variable.
+type Mapping struct {
+	Source *Expression
+	Target string
+	All    bool
+}
+
+// Loop makes an activity run more than once.
+type Loop struct {
+	// Standard loop (BPMN 13.3.6).
+	Standard   bool
+	TestBefore bool
+	While      *Expression
+	Maximum    *Expression
+	// Multi-instance (BPMN 13.3.7).
+	Sequential  bool
+	Cardinality *Expression
+	Collection  *Expression
+	ElementVar  string      // takes the member of the collection
+	OutputList  string      // variable that collects OutputItem of each instance, in order of the input
+	OutputItem  *Expression // evaluated in each instance
+	Completion  *Expression
+}
+
+// AdHoc is what an ad-hoc sub-process adds.
+type AdHoc struct {
+	Sequential      bool
+	Completion      *Expression
+	CancelRemaining bool
+	Active          *Expression // list of element ids to start with; nil: every node without incoming flow
+}
+
+// User is what a user task asks of people. Assignee and candidates are expressions
+// over the ticket's variables; literal vendor text has become a string literal.
+type User struct {
+	Assignee         *Expression
+	CandidateUsers   *Expression // list or one string
+	CandidateGroups  *Expression
+	FormKey          string
+	Due              *Expression // date and time, date, or a duration from creation
+	FollowUp         *Expression
+	Priority         *Expression
+	Outcomes         []string          // the buttons: paceline:outcomes="approve,reject"
+	FormRights       map[string]string // field key -> hide | read | edit | required
+	Returnable       bool              // work may be returned from here
+	Properties       map[string]string
+	Assignment       string // paceline: starter, superior, head, unit ... see docs
+	CandidateStarter bool
+}
+
+// Work is a piece of machine work. Type names the job handler; a script or an
+// expression that is FEEL is evaluated inside the transition instead.
+type Work struct {
+	Type       string
+	Retries    int // attempts before an incident; 0: the default
+	Headers    map[string]string
+	Script     *Expression // FEEL script or expression evaluated at once
+	ScriptText string      // a script in another language, with Language
+	Language   string
+	ResultVar  string
+	Decision   string // business-rule task: decision id
+	Topic      string // external work
+}
+
+// Call names the process that a call activity starts.
+type Call struct {
+	Process     string
+	ProcessExpr *Expression
+	BusinessKey *Expression
+	Version     string
+}
+
+// Listener runs an expression when an activity starts, completes, is assigned or created.
+type Listener struct {
+	Event  string // start, end, create, assignment, complete
+	Script *Expression
+	Result string
+}
+
+// Decision is a DMN decision: a decision table or a literal expression.
+type Decision struct {
+	ID, Name  string
+	Line      int
+	Literal   *Expression
+	ResultVar string
+	Requires  []string // ids of required decisions
+	Table     *DecisionTable
+}
+
+// DecisionTable is a DMN 1.5 decision table (8.3).
+type DecisionTable struct {
+	HitPolicy   string // U A P F C R O, with Aggregation for C
+	Aggregation string
+	Inputs      []DecisionInput
+	Outputs     []DecisionOutput
+	Rules       []DecisionRule
+}
+
+type DecisionInput struct {
+	Expr   *Expression
+	Values *Expression // unary tests
+}
+
+type DecisionOutput struct {
+	Name    string
+	Values  *Expression // ordered, for P and O
+	Default *Expression
+}
+
+type DecisionRule struct {
+	ID   string
+	Line int
+	When []*Expression // unary tests, one per input; nil: any
+	Then []*Expression // one per output
+}
+
+// Severity of a problem.
+type Severity uint8
+
+const (
+	Warning Severity = iota + 1 // it runs, but something in it is ignored
+	Error                       // it cannot run
+)
+
+func (s Severity) String() string {
+	if s == Error {
+		return "error"
+	}
+	return "warning"
+}
+
+// Problem is one thing wrong in a file.
+type Problem struct {
+	Element  string
+	Line     int
+	Severity Severity
+	Rule     string // section of BPMN 2.0.2, e.g. "10.4.5"
+	Message  string
+	Cure     string
+}

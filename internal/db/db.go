@@ -1,0 +1,114 @@
+// Package db is the only door to the database: pool, dialects, schema, transactions
+// and group commit. Nobody else imports database/sql or a driver.
+//
+// What always holds:
+//
+//   - Every statement is READ COMMITTED or stronger. What must hold against a race
+//     carries its guard (a version, an epoch, a unique key) in the same transaction.
+//   - Times are BIGINT microseconds since 1970 UTC, ids are BIGINT, booleans SMALLINT,
+//     in every dialect, so that no driver and no server converts anything.
+//   - Subjects write portable SQL with ? placeholders for reads and small writes, and
+//     Changes for the hot path. A dialect's name appears in no other package.
+//   - Commit applies each Change whole or not at all, and tells each its own outcome:
+//     a stale member drops out and the others of its group are not hurt.
+package db
+
+// ID is a 63-bit, time-ordered identifier; JSON carries it as a string.
+type ID int64
+
+// Type of a column.
+type Type uint8
+
+const (
+	BigInt Type = iota + 1 // ids, counts, times (microseconds UTC)
+	Int
+	Bool  // SMALLINT 0 or 1
+	Text  // up to Size characters, compared byte by byte
+	Long  // text without a practical limit
+	Bytes // binary without a practical limit
+)
+
+// Column of a table. Columns are NOT NULL unless Null is set.
+type Column struct {
+	Name  string
+	Type  Type
+	Size  int // Text: characters
+	Null  bool
+	Since int // the migration that added it; 0: with the table
+}
+
+// Table describes one table: for CREATE TABLE, and for the group commit.
+type Table struct {
+	Name    string
+	Columns []Column
+	Key     []string // primary key, names of columns
+	Indexes []Index
+}
+
+// Index of a table. Where is a portable condition for a partial index; dialects
+// without partial indexes leave it out.
+type Index struct {
+	Name    string
+	Columns []string
+	Unique  bool
+	Where   string
+	Since   int
+}
+
+// Row is a full row for Insert: one value per column of the table, in order.
+type Row struct {
+	Table  *Table
+	Values []any
+}
+
+// Set updates columns of the row whose key is Key. Columns is shared by all Sets of
+// one shape: declare it once as a package variable.
+type Set struct {
+	Table   *Table
+	Columns []string // the columns that Values are for, key columns not among them
+	Key     []any
+	Values  []any
+}
+
+// Gone deletes every row whose Column equals Value.
+type Gone struct {
+	Table  *Table
+	Column string
+	Value  int64
+}
+
+// Guard holds one row to a version: the row Key of Table must still have Version; it
+// becomes Version+1 together with the Columns given.
+type Guard struct {
+	Table   *Table // has a BigInt column "version"; its key is one BigInt column
+	Key     int64
+	Version int64
+	Columns []string
+	Values  []any
+}
+
+// Claim makes a command happen once: Key is unique for ever (until swept).
+type Claim struct {
+	Key    string // at most 200 characters, already scoped to its actor
+	Hash   string // of the request; another request under the same key is refused
+	Answer []byte // what a repeat is answered
+}
+
+// Change is what one transition writes: all of it, or nothing.
+type Change struct {
+	Guards  []Guard
+	Claims  []Claim
+	Inserts []Row
+	Ignores []Row // inserted unless the key exists
+	Sets    []Set
+	Gones   []Gone
+}
+
+// Outcome of one Change in Commit:
+//
+//	nil          applied and durable
+//	ErrStale     a guard did not hold; nothing of it was written; read again and re-run
+//	*Claimed     a claim's key was there already; nothing was written
+//	other        the database refused this Change (constraint, data, gone); nothing was written
+//
+//	func (d *DB) Commit(ctx context.Context, group []*Change) []error
