@@ -1,0 +1,57 @@
+# Paceline. `make help` lists what can be done.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO      ?= go
+ARGS    ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/paceline
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/paceline ./cmd/paceline
+
+.PHONY: demo
+demo: build ## one server with sample apps and people; prints address and sign-in
+	@bin/paceline demo $(ARGS)
+
+.PHONY: run
+run: build ## a server on ./data
+	@bin/paceline serve --data data $(ARGS)
+
+.PHONY: tools
+tools: ## install the databases that the tests start (Debian), or say what is skipped
+	@test/tools
+
+.PHONY: test
+test: tools ## every test, with the race detector, on SQLite, PostgreSQL and MariaDB
+	@$(GO) test -race -timeout 20m ./...
+
+.PHONY: race
+race: test ## the same as test: the race detector is always on
+
+.PHONY: check
+check: ## format, vet, staticcheck, shape, generated files current
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt -w these:"; echo "$$bad"; exit 1; fi
+	@$(GO) vet ./...
+	@$(GO) tool staticcheck ./...
+	@$(GO) test -count=1 .
+	@$(GO) mod verify >/dev/null
+	@echo "check: clean"
+
+.PHONY: fuzz
+fuzz: ## fuzz each parser of hostile input, FUZZTIME each (default 30s)
+	@test/fuzz $${FUZZTIME:-30s}
+
+.PHONY: bench
+bench: build tools ## throughput and cost per transition, ours beside one transaction per step
+	@$(GO) run ./bench $(ARGS)
+
+.PHONY: bench-inbox
+bench-inbox: tools ## inbox and counts with a million finished tickets
+	@$(GO) run ./bench inbox $(ARGS)
