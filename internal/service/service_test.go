@@ -84,7 +84,6 @@ func TestLoopRunsAtIntervalsAndOnTheBell(t *testing.T) {
 			t.Fatalf("%d calls right after the start, want 1", calls)
 		}
 		l.Ring()
-		l.Ring()
 		synctest.Wait()
 		if calls != 2 {
 			t.Fatalf("%d calls after the bell, want 2", calls)
