@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,29 +75,29 @@ func TestGroupUndoesAFailedStart(t *testing.T) {
 
 func TestLoopRunsAtIntervalsAndOnTheBell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
-		l := service.NewLoop(time.Minute, func(context.Context) { calls++ })
+		var calls atomic.Int32
+		l := service.NewLoop(time.Minute, func(context.Context) { calls.Add(1) })
 		if err := l.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if calls != 1 {
-			t.Fatalf("%d calls right after the start, want 1", calls)
+		if calls.Load() != 1 {
+			t.Fatalf("%d calls right after the start, want 1", calls.Load())
 		}
 		l.Ring()
 		synctest.Wait()
-		if calls != 2 {
-			t.Fatalf("%d calls after the bell, want 2", calls)
+		if calls.Load() != 2 {
+			t.Fatalf("%d calls after the bell, want 2", calls.Load())
 		}
 		time.Sleep(73 * time.Second)
-		if calls != 3 {
-			t.Fatalf("%d calls after an interval, want 3", calls)
+		if calls.Load() != 3 {
+			t.Fatalf("%d calls after an interval, want 3", calls.Load())
 		}
 		if err := l.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Minute)
-		if calls != 3 {
+		if calls.Load() != 3 {
 			t.Fatalf("called after Stop")
 		}
 	})
