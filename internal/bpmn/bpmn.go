@@ -27,7 +27,8 @@ type Process struct {
 	Scope
 	ID         string
 	Name       string
-	Executable bool // a missing isExecutable counts as true
+	Executable bool // a missing isExecutable counts as true; a false one must not be run
+	Global     bool // made of a global task: one node, no events
 	VersionTag string
 	Line       int
 	Lanes      []*Lane
@@ -64,6 +65,7 @@ const (
 	ParallelGateway
 	InclusiveGateway
 	EventBasedGateway
+	ComplexGateway // never runs: always with a problem
 	StartEvent
 	CatchEvent
 	ThrowEvent
@@ -87,10 +89,12 @@ type Node struct {
 	Doc     string
 
 	// Events.
-	Event        *EventDefinition // nil for a none event
-	Interrupting bool             // boundary events and start events of event sub-processes
-	AttachedTo   *Node            // boundary events
-	Boundary     []*Node          // activities: the events attached to it
+	// Event is nil for a none event. A receive task has the message that it waits for, a
+	// send task without Work the message that it throws.
+	Event        *EventDefinition
+	Interrupting bool    // boundary events and start events of event sub-processes
+	AttachedTo   *Node   // boundary events
+	Boundary     []*Node // activities: the events attached to it
 
 	// Sub-processes: what is inside.
 	Inner *Scope
@@ -99,11 +103,12 @@ type Node struct {
 	// Activities.
 	Loop            *Loop
 	ForCompensation bool
-	CompensatedBy   *Node // the handler, for an activity with a compensation boundary event
-	User            *User
+	CompensatedBy   *Node       // the handler, for an activity with a compensation boundary event
+	User            *User       // user tasks; start events with a form
 	Work            *Work       // service, send, business-rule, script tasks; message throw and end events with an implementation
 	Call            *Call       // call activities
 	Instantiate     bool        // receive tasks and event-based gateways that start the process
+	Initiator       string      // start events: the variable that takes who started the process
 	Inputs          []Mapping   // evaluated when the activity starts, into its own scope
 	Outputs         []Mapping   // evaluated when it completes, into the enclosing scope
 	Listeners       []*Listener // execution and task listeners that carry an expression
@@ -196,6 +201,27 @@ type Loop struct {
 	OutputList  string      // variable that collects OutputItem of each instance, in order of the input
 	OutputItem  *Expression // evaluated in each instance
 	Completion  *Expression
+	// Behavior says which events the completion of instances throws (BPMN 13.3.7): All,
+	// the default, none; One the event in Throws when the first completes; None that
+	// event each time; Complex each of Throws whose condition holds, each time.
+	Behavior LoopBehavior
+	Throws   []LoopThrow
+}
+
+// LoopBehavior is the behavior attribute of multi-instance characteristics.
+type LoopBehavior uint8
+
+const (
+	BehaviorAll LoopBehavior = iota
+	BehaviorOne
+	BehaviorNone
+	BehaviorComplex
+)
+
+// LoopThrow is an event thrown to the boundary of a multi-instance activity.
+type LoopThrow struct {
+	When  *Expression // complex behavior only
+	Event *EventDefinition
 }
 
 // AdHoc is what an ad-hoc sub-process adds.
@@ -226,15 +252,21 @@ type User struct {
 
 // Work is a piece of machine work. Type names the job handler; a script or an
 // expression that is FEEL is evaluated inside the transition instead.
+//
+// A decision in the same file is found under Decision; MapResult says how its result
+// becomes the value of ResultVar: singleEntry, singleResult, collectEntries, resultList,
+// or empty for the plain FEEL result.
 type Work struct {
-	Type       string
-	Retries    int // attempts before an incident; 0: the default
+	Type       string      // empty: the model names none
+	TypeExpr   *Expression // replaces Type where it is an expression
+	Retries    int         // attempts before an incident; 0: the default
 	Headers    map[string]string
 	Script     *Expression // FEEL script or expression evaluated at once
 	ScriptText string      // a script in another language, with Language
 	Language   string
 	ResultVar  string
 	Decision   string // business-rule task: decision id
+	MapResult  string
 	Topic      string // external work
 }
 

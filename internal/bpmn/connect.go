@@ -1,0 +1,93 @@
+package bpmn
+
+import "slices"
+
+// connect resolves the references between the nodes of a scope and of those inside it.
+func (p *parser) connect(s *Scope) {
+	e := p.scopes[s]
+	for _, k := range e.children("sequenceFlow") {
+		p.connectFlow(k, s)
+	}
+	s.Flows = slices.DeleteFunc(s.Flows, func(f *Flow) bool { return f.From == nil || f.To == nil })
+	for _, n := range s.Nodes {
+		p.connectNode(n, s)
+		if n.Inner != nil {
+			p.connect(n.Inner)
+		}
+	}
+}
+
+func (p *parser) connectFlow(e *element, s *Scope) {
+	f := p.flowAt[e]
+	f.From = p.flowEnd(e, s, "sourceRef")
+	f.To = p.flowEnd(e, s, "targetRef")
+	if f.From == nil || f.To == nil {
+		return
+	}
+	f.From.Out = append(f.From.Out, f)
+	f.To.In = append(f.To.In, f)
+	if c := e.child("conditionExpression"); c != nil {
+		f.Condition = p.condition(c)
+	}
+}
+
+// flowEnd resolves one end of a sequence flow; both ends are in the flow's own scope,
+// so that no flow crosses the border of a process or sub-process.
+func (p *parser) flowEnd(e *element, s *Scope, end string) *Node {
+	id := ref(e.attr(end))
+	if id == "" {
+		p.fail(e, "8.4.13", "name the node", "the sequence flow has no %s", end)
+		return nil
+	}
+	n := p.nodes[id]
+	if n == nil {
+		what := "which does not exist"
+		if other := p.ids[id]; other != nil {
+			what = "a " + other.name + ", which is no activity, gateway or event"
+		}
+		p.fail(e, "8.4.13", "connect it to a node of the same process", "the %s of the sequence flow is %q, %s", end, id, what)
+		return nil
+	}
+	if p.source[n].parent != p.scopes[s] {
+		p.fail(e, "7.6.1", "use an event, or message flow between pools", "the sequence flow crosses the border of a process or sub-process: its %s %q is not in the same one", end, id)
+		return nil
+	}
+	return n
+}
+
+func (p *parser) connectNode(n *Node, s *Scope) {
+	e := p.source[n]
+	if id := ref(e.attr("default")); id != "" {
+		for _, f := range n.Out {
+			if f.ID == id {
+				n.Default = f
+			}
+		}
+		if n.Default == nil {
+			p.fail(e, "8.4.13", "name one of the outgoing flows", "the default flow %q does not leave this element", id)
+		}
+	}
+	if n.Kind == BoundaryEvent {
+		n.Interrupting = e.attr("cancelActivity") != "false"
+		p.attach(n, e)
+	}
+	if n.Kind == StartEvent && n.Parent != nil && n.Parent.Kind == EventSubProcess {
+		n.Interrupting = e.attr("isInterrupting") != "false"
+	}
+}
+
+func (p *parser) attach(n *Node, e *element) {
+	id := ref(e.attr("attachedToRef"))
+	to := p.nodes[id]
+	switch {
+	case to == nil:
+		p.fail(e, "10.5.4", "name the activity in attachedToRef", "the boundary event is attached to %q, which does not exist", id)
+	case !to.Kind.IsActivity() || to.Kind == EventSubProcess:
+		p.fail(e, "10.5.4", "attach it to a task, call activity or sub-process", "the boundary event is attached to %q, a %s", id, to.Tag)
+	case p.source[to].parent != e.parent:
+		p.fail(e, "10.5.4", "attach it to an activity of the same scope", "the boundary event is attached to %q, which is in another scope", id)
+	default:
+		n.AttachedTo = to
+		to.Boundary = append(to.Boundary, n)
+	}
+}

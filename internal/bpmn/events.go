@@ -1,0 +1,240 @@
+package bpmn
+
+import "strings"
+
+// eventTags maps the tags of event definitions.
+var eventTags = map[string]EventKind{
+	"timerEventDefinition":       TimerEvent,
+	"messageEventDefinition":     MessageEvent,
+	"signalEventDefinition":      SignalEvent,
+	"conditionalEventDefinition": ConditionalEvent,
+	"errorEventDefinition":       ErrorEvent,
+	"escalationEventDefinition":  EscalationEvent,
+	"terminateEventDefinition":   TerminateEvent,
+	"linkEventDefinition":        LinkEvent,
+	"compensateEventDefinition":  CompensationEvent,
+	"cancelEventDefinition":      CancelEvent,
+}
+
+var eventNames = map[EventKind]string{
+	TimerEvent: "timer", MessageEvent: "message", SignalEvent: "signal",
+	ConditionalEvent: "conditional", ErrorEvent: "error", EscalationEvent: "escalation",
+	TerminateEvent: "terminate", LinkEvent: "link", CompensationEvent: "compensation",
+	CancelEvent: "cancel",
+}
+
+// String is the name of the event kind as the standard has it.
+func (k EventKind) String() string { return eventNames[k] }
+
+// definitionsOf are the event definitions of an event: its own, and those that it
+// refers to by eventDefinitionRef.
+func (p *parser) definitionsOf(e *element) []*element {
+	var found []*element
+	for _, k := range e.kids {
+		if k.space != nsBPMN {
+			continue
+		}
+		if eventTags[k.name] != 0 {
+			found = append(found, k)
+		}
+		if k.name != "eventDefinitionRef" {
+			continue
+		}
+		target := p.ids[ref(k.trimmed())]
+		if target == nil || eventTags[target.name] == 0 {
+			p.fail(k, "10.5.1", "name an event definition of the file", "the event definition %q does not exist", k.trimmed())
+			continue
+		}
+		found = append(found, target)
+	}
+	return found
+}
+
+// event reads what an event waits for or throws. More than one definition is a multiple
+// event, which does not run here.
+func (p *parser) event(n *Node, e *element) {
+	all := p.definitionsOf(e)
+	if len(all) == 0 {
+		return
+	}
+	if len(all) > 1 {
+		p.fail(e, "10.5.5", "use one event per trigger, or an event-based gateway",
+			"an event with %d definitions (multiple event) is not supported", len(all))
+	}
+	x := all[0]
+	d := &EventDefinition{Kind: eventTags[x.name]}
+	n.Event = d
+	switch d.Kind {
+	case TimerEvent:
+		d.Timer = p.timer(x)
+	case MessageEvent:
+		p.messageEvent(d, e, x)
+	case SignalEvent:
+		d.Name, d.NameExpr = p.eventName(x, "signalRef", "signal", "name")
+	case ErrorEvent:
+		p.errorEvent(d, n, x)
+	case EscalationEvent:
+		d.Name, d.NameExpr = p.eventName(x, "escalationRef", "escalation", "escalationCode")
+		d.CodeVariable = x.vendor("escalationCodeVariable")
+	case ConditionalEvent:
+		if c := x.child("condition"); c != nil {
+			d.Condition = p.condition(c)
+		}
+	case LinkEvent:
+		d.Name = x.attr("name")
+	case CompensationEvent:
+		p.compensationEvent(d, n, x)
+	}
+	p.eventPayload(d, e, x)
+}
+
+// eventName resolves the message, signal, error or escalation that an event definition
+// refers to; attr is the attribute of it that decides what is caught. Camunda's signals
+// may have an expression as name.
+func (p *parser) eventName(x *element, refAttr, tag, attr string) (string, *Expression) {
+	id := ref(x.attr(refAttr))
+	if id == "" {
+		return "", nil
+	}
+	target := p.ids[id]
+	if target == nil || !target.is(tag) {
+		if p.lenient && target == nil && tag != "message" {
+			return id, nil // vendor engines take the bare text as the name or code
+		}
+		p.fail(x, "10.5.5", "add the "+tag+" to the definitions", "the %s %q does not exist", tag, id)
+		return "", nil
+	}
+	name := target.attr(attr)
+	if name == "" && tag != "escalation" && tag != "error" {
+		name = target.attr("id")
+	}
+	if isTemplate(name) {
+		return "", p.template(target, name, Error)
+	}
+	return name, nil
+}
+
+// messageEvent resolves the message, how it is correlated and, for a thrown one, the
+// work that sends it.
+func (p *parser) messageEvent(d *EventDefinition, e, x *element) {
+	d.Name, d.NameExpr = p.eventName(x, "messageRef", "message", "name")
+	d.CorrelationKey = p.correlationKey(x)
+	if d.Name == "" && d.NameExpr == nil && x.attr("messageRef") == "" && e.name != "boundaryEvent" {
+		d.Name = x.vendor("message")
+	}
+}
+
+// correlationKey is the zeebe:subscription of the message that x refers to.
+func (p *parser) correlationKey(x *element) *Expression {
+	message := p.ids[ref(x.attr("messageRef"))]
+	if message == nil {
+		return nil
+	}
+	if sub := message.extension("subscription", nsZeebe); sub != nil && sub.attr("correlationKey") != "" {
+		return p.expression(sub, sub.attr("correlationKey"), Error)
+	}
+	if key := message.paceline("correlationKey"); key != "" {
+		return p.expression(message, key, Error)
+	}
+	return nil
+}
+
+// errorEvent resolves the error. A thrown one has a code: that of the error or, where
+// vendor models leave it out, its id.
+func (p *parser) errorEvent(d *EventDefinition, n *Node, x *element) {
+	d.Name, d.NameExpr = p.eventName(x, "errorRef", "error", "errorCode")
+	d.CodeVariable = x.vendor("errorCodeVariable")
+	if d.CodeVariable == "" {
+		d.CodeVariable = x.vendor("errorVariableName")
+	}
+	d.MessageVar = x.vendor("errorMessageVariable")
+	if n.Kind == EndEvent && d.Name == "" && p.lenient {
+		d.Name = ref(x.attr("errorRef"))
+	}
+}
+
+func (p *parser) compensationEvent(d *EventDefinition, n *Node, x *element) {
+	d.WaitCompletion = x.attr("waitForCompletion") != "false"
+	id := ref(x.attr("activityRef"))
+	if id == "" {
+		return
+	}
+	d.Activity = p.nodes[id]
+	switch {
+	case d.Activity == nil || !d.Activity.Kind.IsActivity():
+		d.Activity = nil
+		p.fail(x, "10.5.5", "name an activity", "the activity %q to compensate does not exist", id)
+	case !inScopeOf(d.Activity, n):
+		p.fail(x, "10.5.5", "name an activity of the same scope",
+			"the activity %q to compensate is not in the scope of this event", id)
+	}
+}
+
+// inScopeOf tells whether a compensation thrown by n reaches the activity: it is beside
+// n, or, for a throw in an event sub-process, beside that sub-process.
+func inScopeOf(activity, n *Node) bool {
+	if activity.Parent == n.Parent {
+		return true
+	}
+	return n.Parent != nil && n.Parent.Kind == EventSubProcess && activity.Parent == n.Parent.Parent
+}
+
+// eventPayload reads the variables that travel with a thrown signal or message, and those
+// that a catching event takes over.
+func (p *parser) eventPayload(d *EventDefinition, e, x *element) {
+	for _, in := range x.extensions("in", nsVendor...) {
+		if m, ok := p.vendorMapping(in); ok {
+			d.Payload = append(d.Payload, m)
+		}
+	}
+}
+
+// timer reads a timer event definition: exactly one of date, duration and cycle.
+func (p *parser) timer(x *element) *Timer {
+	t := &Timer{}
+	found := 0
+	for _, k := range x.kids {
+		form := timerForms[k.name]
+		if k.space != nsBPMN || form == 0 {
+			continue
+		}
+		found++
+		text := k.trimmed()
+		e := p.timerText(k, form, text)
+		switch {
+		case e == nil:
+		case form == timerDate && !strings.HasPrefix(text, "P"):
+			t.Date = e
+		case form == timerCycle || strings.HasPrefix(text, "R"):
+			t.Cycle = e
+		default:
+			t.Duration = e
+		}
+	}
+	if found != 1 {
+		p.fail(x, "10.5.5", "give one of timeDate, timeDuration and timeCycle", "the timer has %d of timeDate, timeDuration and timeCycle", found)
+	}
+	return t
+}
+
+// timerText compiles one timer: literal text must be ISO 8601 or cron, all else is an
+// expression.
+func (p *parser) timerText(k *element, form timerForm, text string) *Expression {
+	switch {
+	case text == "":
+		p.fail(k, "10.5.5", "write an ISO 8601 value or an expression", "the %s is empty", k.name)
+		return nil
+	case isTemplate(text):
+		return p.template(k, text, Error)
+	}
+	err := checkTimer(form, text)
+	if err == nil {
+		return p.literal(k, text)
+	}
+	if strings.ContainsAny(text, "(\"") || isName(text) && p.lenient {
+		return p.expression(k, text, Error)
+	}
+	p.fail(k, "10.5.5", "write PT1H, R3/PT10M, 2026-01-31T09:00:00Z, cron, or an expression with a leading =",
+		"the %s %q cannot be read: %v", k.name, shorten(text), err)
+	return nil
+}

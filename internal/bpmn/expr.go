@@ -1,0 +1,90 @@
+package bpmn
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// foreign spots text without markers that is not meant as FEEL: other operators, other
+// quotes, methods.
+var foreign = regexp.MustCompile(`==|&&|\|\||![^=]|'|\.[A-Za-z]+\(`)
+
+// condition reads an expression that decides what happens: it must be there and must
+// compile.
+func (p *parser) condition(e *element) *Expression { return p.formal(e, Error) }
+
+// formal compiles the text of an expression element. FEEL is meant unless the text says
+// otherwise; what other languages write in the same way is taken too.
+func (p *parser) formal(e *element, s Severity) *Expression {
+	text := e.trimmed()
+	if language := e.attr("language"); language != "" {
+		if _, err := url.Parse(language); err != nil {
+			p.fail(e, "8.3.5", "name the language by a URI, or leave it out", "the expression language %q is no URI", language)
+			return nil
+		}
+	}
+	if text == "" {
+		p.report(e, s, "8.3.5", "the expression is empty", "write a FEEL expression")
+		return nil
+	}
+	return p.expression(e, text, s)
+}
+
+// expression compiles text where an expression is expected.
+func (p *parser) expression(at *element, text string, s Severity) *Expression {
+	text = strings.TrimSpace(text)
+	source, marked := strings.CutPrefix(text, "=")
+	switch {
+	case marked:
+	case nextMarker(text) >= 0:
+		return p.template(at, text, s)
+	case foreign.MatchString(text):
+		if reduced, err := reduceExpression(text); err == nil {
+			source = reduced
+		}
+	}
+	return p.compile(at, text, source, s)
+}
+
+// template compiles text where literal text is expected, in which ${...} or a leading =
+// makes an expression.
+func (p *parser) template(at *element, text string, s Severity) *Expression {
+	text = strings.TrimSpace(text)
+	if source, ok := strings.CutPrefix(text, "="); ok {
+		return p.compile(at, text, source, s)
+	}
+	source, err := reduceTemplate(text)
+	if err != nil {
+		p.report(at, s, "8.3.5", "the expression "+text+" cannot be read as FEEL: "+err.Error(), "write it in FEEL, with a leading =")
+		return nil
+	}
+	return p.compile(at, text, source, s)
+}
+
+// compile makes the Expression, or a problem at the element.
+func (p *parser) compile(at *element, text, source string, s Severity) *Expression {
+	source = strings.TrimSpace(source)
+	compiled, err := feel.Compile(source)
+	if err != nil {
+		p.report(at, s, "8.3.5", "the expression "+shorten(text)+" does not compile: "+err.Error(), "correct it; expressions are FEEL")
+		return nil
+	}
+	return &Expression{Text: text, Source: source, Line: at.line, FEEL: compiled}
+}
+
+// variable is the expression that reads one variable or writes one literal; it is known
+// to compile.
+func (p *parser) literal(at *element, text string) *Expression {
+	return p.compile(at, text, quote(text), Error)
+}
+
+func shorten(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > 80 {
+		return string(r[:80]) + "..."
+	}
+	return text
+}

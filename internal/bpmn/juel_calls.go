@@ -1,0 +1,188 @@
+package bpmn
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// contexts are the objects through which vendor expressions reach variables.
+var contexts = map[string]bool{"execution": true, "task": true, "processInstance": true, "caseExecution": true}
+
+// prefixes are Flowable's names for its functions on variables.
+var prefixes = map[string]bool{"var": true, "vars": true, "variables": true}
+
+// methods maps a method on a value to its FEEL: %[1]s is the value, %[2]s the argument.
+// The key ends with the number of arguments.
+var methods = map[string]string{
+	"equals/1":           "(%[1]s = %[2]s)",
+	"equalsIgnoreCase/1": "(lower case(%[1]s) = lower case(%[2]s))",
+	"contains/1":         "(if %[1]s instance of string then contains(%[1]s, %[2]s) else list contains(%[1]s, %[2]s))",
+	"startsWith/1":       "starts with(%[1]s, %[2]s)",
+	"endsWith/1":         "ends with(%[1]s, %[2]s)",
+	"matches/1":          "matches(%[1]s, \"^(\" + %[2]s + \")$\")",
+	"containsKey/1":      "(get value(%[1]s, %[2]s) != null)",
+	"isBefore/1":         "(%[1]s < %[2]s)",
+	"isAfter/1":          "(%[1]s > %[2]s)",
+	"compareTo/1":        "(if %[1]s < %[2]s then -1 else if %[1]s > %[2]s then 1 else 0)",
+	"size/0":             "count(%[1]s)",
+	"length/0":           "string length(%[1]s)",
+	"toString/0":         "string(%[1]s)",
+	"toUpperCase/0":      "upper case(%[1]s)",
+	"toLowerCase/0":      "lower case(%[1]s)",
+	"intValue/0":         "%[1]s",
+	"longValue/0":        "%[1]s",
+	"doubleValue/0":      "%[1]s",
+	"booleanValue/0":     "%[1]s",
+}
+
+// member is what follows a dot: a property, or a call of a method whose meaning is known.
+func (j *juel) member(x, name string, depth int) (string, error) {
+	if !j.is("(") {
+		if contexts[x] {
+			return "", fmt.Errorf("%s.%s is a thing of another engine", x, name)
+		}
+		return x + "." + name, nil
+	}
+	args, err := j.arguments(depth)
+	if err != nil {
+		return "", err
+	}
+	if contexts[x] {
+		return contextCall(x, name, args)
+	}
+	form := methods[fmt.Sprintf("%s/%d", name, len(args))]
+	switch {
+	case form != "":
+		return fmt.Sprintf(form, append([]any{x}, anys(args)...)...), nil
+	case name == "isEmpty" && len(args) == 0:
+		return emptiness(x), nil
+	case name == "get" && len(args) == 1 && strings.HasPrefix(args[0], `"`):
+		return "get value(" + x + ", " + args[0] + ")", nil
+	case name == "get" && len(args) == 1:
+		return x + "[" + fromOne(args[0]) + "]", nil
+	}
+	if property := getter(name); property != "" && len(args) == 0 && isName(x) {
+		return x + "." + property, nil
+	}
+	return "", fmt.Errorf("the method %s is not known here", name)
+}
+
+// contextCall is execution.getVariable("x") and its like: just the variable.
+func contextCall(x, name string, args []string) (string, error) {
+	variable := ""
+	if len(args) > 0 {
+		variable = unquote(args[0])
+	}
+	if isName(variable) && len(args) == 1 {
+		switch name {
+		case "getVariable", "getVariableLocal":
+			return variable, nil
+		case "hasVariable", "hasVariableLocal":
+			return "(" + variable + " != null)", nil
+		}
+	}
+	return "", fmt.Errorf("%s.%s is a thing of another engine", x, name)
+}
+
+// prefixed is vars:get(name) and its like; the token is the colon.
+func (j *juel) prefixed(depth int) (string, error) {
+	if err := j.next(); err != nil {
+		return "", err
+	}
+	name := j.token
+	if err := j.next(); err != nil {
+		return "", err
+	}
+	args, err := j.arguments(depth)
+	if err != nil {
+		return "", err
+	}
+	if len(args) == 0 {
+		return "", fmt.Errorf("the function %s needs a variable", name)
+	}
+	if v := unquote(args[0]); isName(v) {
+		args[0] = v
+	}
+	forms := map[string]string{
+		"get/1": "%[1]s", "getOrDefault/2": "(if %[1]s = null then %[2]s else %[1]s)",
+		"exists/1": "(%[1]s != null)",
+		"eq/2":     "(%[1]s = %[2]s)", "equals/2": "(%[1]s = %[2]s)",
+		"ne/2": "(%[1]s != %[2]s)", "notEquals/2": "(%[1]s != %[2]s)",
+		"lt/2": "(%[1]s < %[2]s)", "lowerThan/2": "(%[1]s < %[2]s)",
+		"lte/2": "(%[1]s <= %[2]s)", "lowerThanOrEquals/2": "(%[1]s <= %[2]s)",
+		"gt/2": "(%[1]s > %[2]s)", "greaterThan/2": "(%[1]s > %[2]s)",
+		"gte/2": "(%[1]s >= %[2]s)", "greaterThanOrEquals/2": "(%[1]s >= %[2]s)",
+		"contains/2": methods["contains/1"],
+	}
+	switch form := forms[fmt.Sprintf("%s/%d", name, len(args))]; {
+	case form != "":
+		return fmt.Sprintf(form, anys(args)...), nil
+	case name == "empty" || name == "isEmpty":
+		return emptiness(args[0]), nil
+	case name == "notEmpty" || name == "isNotEmpty":
+		return "not(" + emptiness(args[0]) + ")", nil
+	}
+	return "", fmt.Errorf("the function %s is not known here", name)
+}
+
+// call is a function without a value before it.
+func (j *juel) call(name string, depth int) (string, error) {
+	args, err := j.arguments(depth)
+	switch {
+	case err != nil:
+		return "", err
+	case (name == "now" || name == "dateTime") && len(args) == 0:
+		return "now()", nil
+	}
+	return "", fmt.Errorf("the function %s is not known here", name)
+}
+
+// assignment recognizes execution.setVariable("x", value), which some vendor models use
+// as the whole expression of a listener or service task.
+func assignment(text string) (variable, source string, ok bool) {
+	body, found := strings.CutPrefix(strings.TrimSpace(text), "execution.setVariable")
+	if !found {
+		return "", "", false
+	}
+	j := &juel{text: body}
+	if j.next() != nil {
+		return "", "", false
+	}
+	args, err := j.arguments(0)
+	if err != nil || len(args) != 2 || j.token != "" || !isName(unquote(args[0])) {
+		return "", "", false
+	}
+	return unquote(args[0]), args[1], true
+}
+
+func getter(name string) string {
+	for _, prefix := range []string{"get", "is"} {
+		rest, ok := strings.CutPrefix(name, prefix)
+		r, n := utf8.DecodeRuneInString(rest)
+		if ok && unicode.IsUpper(r) {
+			return string(unicode.ToLower(r)) + rest[n:]
+		}
+	}
+	return ""
+}
+
+func isName(s string) bool {
+	return s != "" && scanName(s) == len(s) && !unicode.IsDigit(rune(s[0]))
+}
+
+func unquote(literal string) string {
+	if len(literal) < 2 || literal[0] != '"' {
+		return ""
+	}
+	return literal[1 : len(literal)-1]
+}
+
+func anys(list []string) []any {
+	out := make([]any, len(list))
+	for i, s := range list {
+		out[i] = s
+	}
+	return out
+}

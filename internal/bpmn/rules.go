@@ -1,0 +1,3 @@
+package bpmn
+
+func (p *parser) rules(root *element) {}
