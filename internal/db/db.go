@@ -13,9 +13,6 @@
 //     a stale member drops out and the others of its group are not hurt.
 package db
 
-// ID is a 63-bit, time-ordered identifier; JSON carries it as a string.
-type ID int64
-
 // Type of a column.
 type Type uint8
 
@@ -95,6 +92,12 @@ type Claim struct {
 }
 
 // Change is what one transition writes: all of it, or nothing.
+//
+// It is the difference between before and after, so no row appears in it twice: a row
+// that is inserted and then set is inserted as it ends. Gones delete rows that were
+// there before the Change, never ones it inserts. Two Changes of one group that
+// concern the same rows share a guard, a claim or the row of a Set; they are then
+// applied in their order. Between others no order is promised.
 type Change struct {
 	Guards  []Guard
 	Claims  []Claim
@@ -103,12 +106,3 @@ type Change struct {
 	Sets    []Set
 	Gones   []Gone
 }
-
-// Outcome of one Change in Commit:
-//
-//	nil          applied and durable
-//	ErrStale     a guard did not hold; nothing of it was written; read again and re-run
-//	*Claimed     a claim's key was there already; nothing was written
-//	other        the database refused this Change (constraint, data, gone); nothing was written
-//
-//	func (d *DB) Commit(ctx context.Context, group []*Change) []error

@@ -1,0 +1,241 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// ErrStale says that a guard of the Change did not hold: the row has another version,
+// or is gone.
+var ErrStale = errs.New(errs.Conflict, "the row was changed in the meantime")
+
+// Claimed says that a claim of the Change was taken before. When Hash is that of the
+// request, the request was done already and Answer is its answer.
+type Claimed struct {
+	Key    string
+	Hash   string
+	Answer []byte
+}
+
+func (c *Claimed) Error() string { return fmt.Sprintf("the key %q was used before", c.Key) }
+
+// Commit applies each Change of the group whole or not at all, all of them together
+// where nothing speaks against it, and returns the outcome of each, in order:
+//
+//	nil          applied and durable
+//	*Claimed     a claim's key was there already; nothing of it was written
+//	ErrStale     a guard did not hold; nothing of it was written; read again and re-run
+//	ErrUnknown   the connection broke; written whole or not at all, read to know which
+//	other        the Change is wrong, or the database refused it or is away; nothing was written
+//
+// Changes of a group that concern the same guarded row, claim or set row are applied
+// one after the other, in separate statements. A deadlock is tried again; a member
+// that breaks a constraint is found by halving the group, so it hurts no other. An
+// ended ctx stops what has not begun; it does not cut off what was sent.
+func (d *DB) Commit(ctx context.Context, changes []*Change) []error {
+	outcomes := make([]error, len(changes))
+	if inTx(ctx) {
+		return all(outcomes, errNested)
+	}
+	for _, wave := range d.waves(changes, outcomes) {
+		d.commitMembers(ctx, wave)
+		for _, m := range wave {
+			outcomes[m.index] = m.outcome
+			d.count(m.outcome)
+		}
+	}
+	return outcomes
+}
+
+func all(outcomes []error, err error) []error {
+	for i := range outcomes {
+		outcomes[i] = err
+	}
+	return outcomes
+}
+
+func (d *DB) count(outcome error) {
+	if outcome == nil {
+		d.stats.applied.Add(1)
+	} else {
+		d.stats.refused.Add(1)
+	}
+}
+
+// member is one Change on its way through Commit.
+type member struct {
+	index   int // in the group the caller gave
+	change  *Change
+	applied bool // what a dialect's commit finds out
+	outcome error
+}
+
+// waves splits the group so that no row is touched twice within one wave; a Change
+// that shares a row with an earlier one comes in a later wave. Wrong Changes get
+// their outcome here and are in no wave.
+func (d *DB) waves(changes []*Change, outcomes []error) [][]*member {
+	var waves [][]*member
+	last := make(map[touched]int) // the wave that touched a row last, counted from 1
+	for i, c := range changes {
+		rows, err := c.touches()
+		if err != nil {
+			outcomes[i] = err
+			continue
+		}
+		wave := 0
+		for _, r := range rows {
+			wave = max(wave, last[r])
+		}
+		if wave == len(waves) {
+			waves = append(waves, nil)
+		}
+		waves[wave] = append(waves[wave], &member{index: i, change: c})
+		for _, r := range rows {
+			last[r] = wave + 1
+		}
+	}
+	return waves
+}
+
+// touched names a row that no second Change of a wave may touch.
+type touched struct {
+	table *Table
+	key   int64
+	text  string // for a key that is not one number
+}
+
+// touches lists the rows of the Change, and checks it as far as that needs no values.
+func (c *Change) touches() ([]touched, error) {
+	rows := make([]touched, 0, len(c.Guards)+len(c.Claims)+len(c.Sets))
+	for _, g := range c.Guards {
+		rows = append(rows, touched{table: g.Table, key: g.Key})
+	}
+	for _, k := range c.Claims {
+		rows = append(rows, touched{table: &commandTable, text: k.Key})
+	}
+	for _, s := range c.Sets {
+		if len(s.Key) == 1 {
+			if key, err := plain(s.Key[0]); err != nil {
+				return nil, err
+			} else if n, ok := key.(int64); ok {
+				rows = append(rows, touched{table: s.Table, key: n})
+				continue
+			}
+		}
+		rows = append(rows, touched{table: s.Table, text: fmt.Sprint(s.Key...)})
+	}
+	for i, r := range rows {
+		for _, earlier := range rows[:i] {
+			if r == earlier {
+				return nil, fmt.Errorf("db: a Change touches a row of %s twice", r.table.Name)
+			}
+		}
+	}
+	return rows, nil
+}
+
+// commitMembers gives each member its outcome. The members touch no row twice.
+func (d *DB) commitMembers(ctx context.Context, members []*member) {
+	g := newGroup(members, Micros(d.cfg.Clock()))
+	if len(g.members) == 0 {
+		return
+	}
+	if err := ctx.Err(); err != nil {
+		g.end(errs.New(errs.Unavailable, "not committed: %w", err))
+		return
+	}
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	err := d.retry(ctx, func() error {
+		g.reset()
+		d.stats.groups.Add(1)
+		return d.dialect.commit(detached, d, g)
+	})
+	if err == nil {
+		err = d.refused(detached, g)
+	}
+	if err == nil {
+		return
+	}
+	fault := d.dialect.fault(err)
+	switch {
+	case fault == faultLost || errors.Is(err, context.DeadlineExceeded):
+		g.end(&refusal{ErrUnknown, d.scrub(err)})
+	case fault == faultAway || fault == faultRetry:
+		g.end(d.explain(err))
+	case len(g.members) == 1:
+		d.commitRefused(detached, g, err)
+	default:
+		half := len(g.members) / 2
+		first, second := g.members[:half], g.members[half:]
+		d.commitMembers(ctx, first)
+		d.commitMembers(ctx, second)
+	}
+}
+
+// commitRefused gives the outcome of a single member that the database refused. When
+// the reason is a claim that another node made in the meantime, that is the outcome.
+func (d *DB) commitRefused(ctx context.Context, g *group, cause error) {
+	g.reset()
+	if err := d.refused(ctx, g); err == nil && !errors.Is(g.members[0].outcome, ErrStale) {
+		return
+	}
+	g.end(d.explain(cause))
+}
+
+// refused gives the members that were not applied their outcome: claimed, or stale.
+// A claim is told first, because a repeat of what was done is stale too.
+func (d *DB) refused(ctx context.Context, g *group) error {
+	var keys []string
+	for _, m := range g.members {
+		if m.applied {
+			continue
+		}
+		m.outcome = ErrStale
+		for _, k := range m.change.Claims {
+			keys = append(keys, k.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := d.claims(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, m := range g.members {
+		if m.applied {
+			continue
+		}
+		for _, k := range m.change.Claims {
+			if c := found[k.Key]; c != nil {
+				m.outcome = c
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// claims reads those of the keys that are taken.
+func (d *DB) claims(ctx context.Context, keys []string) (map[string]*Claimed, error) {
+	found := make(map[string]*Claimed)
+	for len(keys) > 0 {
+		n := min(len(keys), maxList)
+		page, err := All(ctx, d, func(s Scanner) (*Claimed, error) {
+			var c Claimed
+			return &c, s.Scan(&c.Key, &c.Hash, &c.Answer)
+		}, "SELECT command_key, hash, answer FROM command WHERE command_key IN (?)", In(keys[:n]))
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range page {
+			found[c.Key] = c
+		}
+		keys = keys[n:]
+	}
+	return found, nil
+}

@@ -1,0 +1,56 @@
+package dbtest
+
+import (
+	"os/exec"
+	"path/filepath"
+
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+var postgresKind = kind{
+	programs: []string{"postgres", "initdb"},
+	user:     "postgres",
+	signal:   "QUIT",
+	cure:     "install the package postgresql",
+	files: func(programs []string, dir string) *exec.Cmd {
+		return exec.Command(programs[1], "-D", dir, "-U", "paceline", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+	},
+	command: func(programs []string, data, dir string, o Options) []string {
+		args := []string{programs[0], "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=4GB"}
+		if !o.Fsync {
+			args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+		}
+		return args
+	},
+	admin: func(dir string) (string, string) { return "pgx", postgresDSN(dir, "postgres") },
+	dsn:   postgresDSN,
+	drop:  "DROP DATABASE %s WITH (FORCE)",
+}
+
+func postgresDSN(dir, database string) string {
+	return "postgres://paceline@/" + database + "?host=" + dir
+}
+
+var mariadbKind = kind{
+	programs: []string{"mariadbd", "mariadb-install-db"},
+	user:     "mysql",
+	signal:   "KILL",
+	cure:     "install the package mariadb-server",
+	files: func(programs []string, dir string) *exec.Cmd {
+		return exec.Command(programs[1], "--no-defaults", "--datadir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=32M")
+	},
+	command: func(programs []string, data, dir string, o Options) []string {
+		args := []string{programs[0], "--no-defaults", "--datadir=" + data, "--socket=" + socket(dir), "--pid-file=" + filepath.Join(dir, "pid"), "--skip-networking",
+			"--innodb-log-file-size=32M", "--innodb-buffer-pool-size=128M", "--max-connections=200", "--skip-name-resolve"}
+		if !o.Fsync {
+			args = append(args, "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--skip-innodb-doublewrite")
+		}
+		return args
+	},
+	admin: func(dir string) (string, string) { return "mysql", "root@unix(" + socket(dir) + ")/" },
+	dsn:   func(dir, database string) string { return "mysql://root@/" + database + "?socket=" + socket(dir) },
+	drop:  "DROP DATABASE %s",
+}
+
+func socket(dir string) string { return filepath.Join(dir, "socket") }
