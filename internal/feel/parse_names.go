@@ -1,0 +1,225 @@
+package feel
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// reserved words begin something else or end what stands before them; they are part of
+// a name only when the scope knows such a name.
+var reserved = map[string]bool{
+	"and": true, "or": true, "between": true, "in": true, "if": true, "then": true, "else": true,
+	"for": true, "return": true, "some": true, "every": true, "satisfies": true,
+	"function": true, "true": true, "false": true, "null": true,
+}
+
+// nameTable holds the names that consist of more than one word, or have operators in
+// them: only they need the scope to be told from an expression.
+type nameTable struct {
+	global  map[string][][]string // by first word, each a list of words and operators
+	local   []nameParts
+	members map[string][][]string // keys of context literals, for paths
+}
+
+type nameParts []string
+
+func (t *nameTable) known(names []string) {
+	for _, n := range names {
+		put(&t.global, n)
+	}
+}
+
+func put(m *map[string][][]string, name string) {
+	parts := splitName(name)
+	if len(parts) < 2 {
+		return
+	}
+	if *m == nil {
+		*m = map[string][][]string{}
+	}
+	(*m)[parts[0]] = append((*m)[parts[0]], parts)
+}
+
+// add makes a name known until the scope ends; as a member it is known for the rest of the text.
+func (t *nameTable) add(name string) {
+	parts := splitName(name)
+	if len(parts) < 2 {
+		return
+	}
+	t.local = append(t.local, parts)
+	put(&t.members, name)
+}
+
+// scope begins a scope and returns what ends it.
+func (t *nameTable) scope() func() {
+	n := len(t.local)
+	return func() { t.local = t.local[:n] }
+}
+
+// begins reports whether text begins with a known name of several parts.
+func (t *nameTable) begins(text string) bool { return t.longest(text, false) > 0 }
+
+// longest is the length of the longest known name at the beginning of text, 0 for none.
+func (t *nameTable) longest(text string, member bool) int {
+	first := text[:wordLength(text)]
+	best := 0
+	try := func(names [][]string) {
+		for _, parts := range names {
+			best = max(best, matchName(text, parts))
+		}
+	}
+	if member {
+		try(t.members[first])
+	} else {
+		try(builtinNames[first])
+		for i := range t.local {
+			if t.local[i][0] == first {
+				best = max(best, matchName(text, t.local[i]))
+			}
+		}
+	}
+	try(t.global[first])
+	return best
+}
+
+// matchName is the length of the text that spells the name, white space between its
+// parts not counting; 0 when text does not begin with it.
+func matchName(text string, parts []string) int {
+	pos := 0
+	for i, part := range parts {
+		if i > 0 {
+			pos += leadingSpace(text[pos:])
+		}
+		if !strings.HasPrefix(text[pos:], part) {
+			return 0
+		}
+		pos += len(part)
+		if r, _ := utf8.DecodeRuneInString(part); namePart(r) {
+			if next, _ := utf8.DecodeRuneInString(text[pos:]); pos < len(text) && namePart(next) {
+				return 0
+			}
+		}
+	}
+	return pos
+}
+
+func leadingSpace(s string) int {
+	for i, r := range s {
+		if !space(r) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// splitName cuts a name into its words and single operator characters.
+func splitName(s string) []string {
+	var parts []string
+	for s = s[leadingSpace(s):]; s != ""; s = s[leadingSpace(s):] {
+		n := wordLength(s)
+		if n == 0 {
+			_, n = utf8.DecodeRuneInString(s)
+		}
+		parts = append(parts, s[:n])
+		s = s[n:]
+	}
+	return parts
+}
+
+// name reads the name at the current token: the longest known one, or all the words that
+// follow each other, whichever is longer.
+func (p *parser) name() string { return p.longestName(false) }
+
+// member reads the name after a dot.
+func (p *parser) member() string {
+	if p.tok.kind != tName {
+		p.unexpected("a name")
+	}
+	return p.longestName(true)
+}
+
+func (p *parser) longestName(member bool) string {
+	start := p.tok.pos
+	known := start + p.names.longest(p.src[start:], member)
+	end := p.tok.end
+	for {
+		p.advance()
+		if !p.continuesName() {
+			break
+		}
+		end = p.tok.end
+	}
+	if known <= end {
+		return normalName(p.src[start:end])
+	}
+	p.pos = known
+	p.advance()
+	return canonicalName(p.src[start:known])
+}
+
+// continuesName reports whether the token can only be a further word of the name before it.
+func (p *parser) continuesName() bool {
+	switch p.tok.kind {
+	case tNumber:
+		return digits(p.tok.text)
+	case tName:
+		if p.tok.text == "instance" {
+			m := p.mark()
+			p.advance()
+			of := p.tok.isWord("of")
+			p.reset(m)
+			return !of
+		}
+		return !reserved[p.tok.text]
+	}
+	return false
+}
+
+// rawName reads a name that is being defined, so that everything up to one of the stops belongs to it.
+func (p *parser) rawName(stops ...string) string {
+	if p.tok.kind != tName {
+		return ""
+	}
+	start, end := p.tok.pos, p.tok.pos
+	for {
+		for _, stop := range stops {
+			if p.tok.is(stop) || p.tok.isWord(stop) && end > start {
+				return canonicalName(p.src[start:end])
+			}
+		}
+		if !inName(p.tok) {
+			return canonicalName(p.src[start:end])
+		}
+		end = p.tok.end
+		p.advance()
+	}
+}
+
+// inName: words, numbers and the additional name symbols (rule 30).
+func inName(t token) bool {
+	switch t.kind {
+	case tName, tNumber:
+		return true
+	case tOperator:
+		switch t.text {
+		case ".", "/", "-", "+", "*", "**":
+			return true
+		}
+	}
+	return false
+}
+
+// canonicalName spells a name the one way it is stored: words parted by one space, operators by none.
+func canonicalName(s string) string {
+	var b strings.Builder
+	wasWord := false
+	for _, part := range splitName(s) {
+		r, _ := utf8.DecodeRuneInString(part)
+		if wasWord && namePart(r) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(part)
+		wasWord = namePart(r)
+	}
+	return b.String()
+}
