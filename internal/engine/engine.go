@@ -31,26 +31,16 @@ type Env struct {
 	NewID func() ID
 }
 
-// Step applies one event. It returns the next state and, in order, what has to happen
-// outside. The error is an *Error: the event does not fit the state (Refused) and
-// nothing happened.
-//
-//	func Step(def *Definition, st *State, ev Event, env Env) (*State, []Effect, error)
-//
-// Compile turns one process of a file into the form that Step runs. It fails when the
-// process has a problem of severity Error.
-//
-//	func Compile(file *bpmn.Definitions, process string) (*Definition, error)
-
 // Refused is the error of an event that does not fit the state.
 type Refused struct {
 	Reason string
+	Stale  bool // it fitted a moment ago: read again and decide
 }
 
 func (e *Refused) Error() string { return e.Reason }
 
 // Event is something that happened, or that somebody wants.
-type Event interface{ event() }
+type Event interface{ apply(*run) error }
 
 type (
 	// Start begins an instance; the state passed to Step is nil.
@@ -115,10 +105,11 @@ type (
 	}
 	// ChildFinished reports the end of a called instance.
 	ChildFinished struct {
-		Call ID
-		How  How
-		Code string // error or escalation code that left the child
-		Vars feel.Vars
+		Call    ID
+		How     How
+		Code    string // How Failed: the error code that left the child
+		Message string // How Failed without a code: why, e.g. that the process does not exist
+		Vars    feel.Vars
 	}
 	// ChildEscalated reports an escalation thrown by a called instance that goes on.
 	ChildEscalated struct {
@@ -148,25 +139,6 @@ type (
 	Suspend struct{}
 	Resume  struct{}
 )
-
-func (Start) event()          {}
-func (TaskCompleted) event()  {}
-func (TaskAssigned) event()   {}
-func (TaskFailed) event()     {}
-func (Withdraw) event()       {}
-func (JobDone) event()        {}
-func (JobFailed) event()      {}
-func (TimerFired) event()     {}
-func (MessageArrived) event() {}
-func (SignalRaised) event()   {}
-func (ChildFinished) event()  {}
-func (ChildEscalated) event() {}
-func (VariablesSet) event()   {}
-func (Jump) event()           {}
-func (Cancel) event()         {}
-func (Retry) event()          {}
-func (Suspend) event()        {}
-func (Resume) event()         {}
 
 // Effect is something that has to happen outside because of a Step.
 type Effect interface{ effect() }

@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// await leaves an activity waiting, with its boundary events armed. Those of a looped
+// activity are armed once, for the whole.
+func (r *run) await(a *activation) error {
+	a.phase = waiting
+	if a.loop > 0 {
+		return nil
+	}
+	return r.armBoundary(a)
+}
+
+func (r *run) armBoundary(a *activation) error {
+	for _, b := range a.node.boundary {
+		if err := r.arm(a, b); err != nil {
+			r.disarm(a)
+			return err
+		}
+	}
+	return nil
+}
+
+// armEvents arms the start events of the event sub-processes in a scope.
+func (r *run) armEvents(scope *activation) error {
+	for _, e := range scope.node.events {
+		if err := r.arm(scope, e.start()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arm makes an event triggerable from outside for as long as its owner lives. Errors,
+// escalations, compensation and cancel come from inside and need no arming.
+func (r *run) arm(owner *activation, n *node) error {
+	e := n.Event
+	if e == nil {
+		return nil
+	}
+	m := arm{owner: owner.key, element: n.ID, node: n, kind: e.Kind}
+	switch e.Kind {
+	case bpmn.TimerEvent:
+		if err := r.schedule(owner, &m); err != nil {
+			return err
+		}
+		m.id = r.env.NewID()
+		r.effects = append(r.effects, armTimer(m))
+	case bpmn.MessageEvent, bpmn.SignalEvent:
+		var err error
+		if m.name, err = r.eventName(owner, e); err != nil {
+			return err
+		}
+		if e.Kind == bpmn.MessageEvent {
+			if m.key, err = r.correlationKey(owner, e); err != nil {
+				return err
+			}
+		}
+		m.id = r.env.NewID()
+		r.effects = append(r.effects, Subscribe{Subscription: m.id, Node: n.Node, Kind: m.kind, Name: m.name, Key: m.key})
+	case bpmn.ConditionalEvent:
+		r.changed = true
+	default:
+		return nil
+	}
+	r.st.arms = append(r.st.arms, m)
+	return nil
+}
+
+func (r *run) eventName(a *activation, e *bpmn.EventDefinition) (string, error) {
+	if e.NameExpr == nil {
+		return e.Name, nil
+	}
+	return r.evalString(a, e.NameExpr)
+}
+
+// correlationKey is what a message must carry to reach this instance: what the model says,
+// else the business key.
+func (r *run) correlationKey(a *activation, e *bpmn.EventDefinition) (string, error) {
+	if e.CorrelationKey == nil {
+		return r.st.businessKey, nil
+	}
+	return r.evalString(a, e.CorrelationKey)
+}
+
+// disarm ends everything that the activation armed.
+func (r *run) disarm(owner *activation) {
+	live := r.st.arms[:0]
+	for _, m := range r.st.arms {
+		if m.owner != owner.key {
+			live = append(live, m)
+			continue
+		}
+		r.tellDisarmed(m)
+	}
+	r.st.arms = live
+}
+
+func (r *run) tellDisarmed(m arm) {
+	switch m.kind {
+	case bpmn.TimerEvent:
+		r.effects = append(r.effects, DisarmTimer{Timer: m.id})
+	case bpmn.MessageEvent, bpmn.SignalEvent:
+		r.effects = append(r.effects, Unsubscribe{Subscription: m.id})
+	}
+}
+
+// fire triggers what is armed at index i.
+func (r *run) fire(i int, vars feel.Vars) {
+	m := r.st.arms[i]
+	if m.kind == bpmn.TimerEvent {
+		r.rearm(i)
+	}
+	m.node.behave.fired(r, m, r.st.find(m.owner), vars)
+}
+
+// armed finds an armed timer or subscription.
+func (r *run) armed(id ID, kinds ...bpmn.EventKind) (int, error) {
+	for i, m := range r.st.arms {
+		if m.id != id || id == 0 {
+			continue
+		}
+		for _, kind := range kinds {
+			if m.kind == kind {
+				return i, nil
+			}
+		}
+	}
+	return 0, &Refused{Stale: true, Reason: "nothing waits for this any more"}
+}
+
+func (ev TimerFired) apply(r *run) error {
+	i, err := r.armed(ev.Timer, bpmn.TimerEvent)
+	if err != nil {
+		return err
+	}
+	r.fire(i, nil)
+	return nil
+}
+
+func (ev MessageArrived) apply(r *run) error {
+	i, err := r.armed(ev.Subscription, bpmn.MessageEvent)
+	if err != nil {
+		return err
+	}
+	r.fire(i, ev.Vars)
+	return nil
+}
+
+func (ev SignalRaised) apply(r *run) error {
+	i, err := r.armed(ev.Subscription, bpmn.SignalEvent)
+	if err != nil {
+		return err
+	}
+	r.fire(i, ev.Vars)
+	return nil
+}
+
+// checkConditions triggers the conditional events whose condition has become true since it
+// was last looked at (BPMN 10.5.5); one at a time, because each may change what is armed.
+func (r *run) checkConditions() {
+	r.changed = false
+	for i := range r.st.arms {
+		m := &r.st.arms[i]
+		if m.kind != bpmn.ConditionalEvent {
+			continue
+		}
+		owner := r.st.find(m.owner)
+		holds, err := r.holds(owner, m.node.Event.Condition)
+		if err != nil {
+			if owner.phase != stuck && owner.parent != 0 {
+				r.stick(owner, entering, err)
+			}
+			continue
+		}
+		was := m.met
+		m.met = holds
+		if holds && !was {
+			r.changed = true
+			r.fire(i, nil)
+			return
+		}
+	}
+}
+
+func (ev VariablesSet) apply(r *run) error {
+	at := r.st.acts[0]
+	if ev.Element != "" {
+		if at = r.oldest(ev.Element); at == nil {
+			return refuse("nothing runs at %s", ev.Element)
+		}
+	}
+	r.assignAll(at, ev.Vars)
+	return nil
+}
+
+// oldest finds the oldest activation of an element.
+func (r *run) oldest(element string) *activation {
+	for _, a := range r.st.acts {
+		if a.element == element && !a.dead {
+			return a
+		}
+	}
+	return nil
+}

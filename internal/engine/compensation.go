@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/paceline/paceline/internal/bpmn"
+)
+
+// undo is a completed activity that can be compensated, with the variables it had
+// (BPMN 13.5.5). A sub-process carries what was completed inside it.
+type undo struct {
+	element string
+	vars    []variable
+	group   uint32 // of instances that ran in parallel: their body; they are undone together
+	inside  []undo
+}
+
+// A compensation throw or end event undoes what its scope has completed, the last first, or
+// one activity; it goes on when that is done.
+var compensationThrow = &behaviour{enter: func(r *run, a *activation) error {
+	a.phase = undoing
+	if target := a.node.Event.Activity; target != nil {
+		for at := a.up; at != nil && len(a.pending) == 0; at = at.up {
+			a.pending = r.takeUndo(at, target.ID)
+		}
+	} else {
+		a.pending = r.takeUndo(a.up, "")
+		if at := a.up; len(a.pending) == 0 && isEventSubProcess(at) {
+			a.pending = r.takeUndo(at.up, "")
+		}
+	}
+	r.undoNext(a)
+	return nil
+}}
+
+// A cancel end event gives its transaction up: everything in it is cancelled, what it has
+// completed is undone, and its cancel boundary event takes over (BPMN 13.5.7).
+var cancelEnd = &behaviour{enter: func(r *run, a *activation) error {
+	scope := a.up
+	r.cancelInside(scope, a)
+	r.disarm(scope)
+	a.phase = undoing
+	a.pending = r.takeUndo(scope, "")
+	r.undoNext(a)
+	return nil
+}}
+
+func isEventSubProcess(a *activation) bool {
+	return a.node.Kind == bpmn.EventSubProcess
+}
+
+// remember keeps a completed activity for compensation, in the scope around it.
+func (r *run) remember(a *activation) {
+	if a.undoFor != 0 || a.up == nil {
+		return
+	}
+	n := a.node
+	nested := len(a.undo) > 0 && n.Kind.IsSubProcess()
+	if a.body != nil || n.undoneBy == nil && !nested {
+		return
+	}
+	scope, u := a.up, undo{element: n.ID, vars: a.vars, inside: a.undo}
+	if a.loop > 0 {
+		scope = a.up.up
+		if !n.Loop.Standard && !n.Loop.Sequential {
+			u.group = a.parent
+		}
+	}
+	scope.undo = append(slices.Clip(scope.undo), u)
+}
+
+// takeUndo takes what can be compensated out of a scope: of one element, or all.
+func (r *run) takeUndo(scope *activation, element string) []undo {
+	if scope == nil {
+		return nil
+	}
+	var taken, left []undo
+	for _, u := range scope.undo {
+		if element == "" || u.element == element {
+			taken = append(taken, u)
+		} else {
+			left = append(left, u)
+		}
+	}
+	scope.undo = left
+	return taken
+}
+
+// undoNext starts the handlers that an activation waits for next; without any it is done.
+func (r *run) undoNext(by *activation) {
+	n := len(by.pending)
+	if n == 0 {
+		r.undoneAll(by)
+		return
+	}
+	first := n - 1
+	for group := by.pending[first].group; group != 0 && first > 0 && by.pending[first-1].group == group; {
+		first--
+	}
+	batch := by.pending[first:]
+	by.pending = slices.Clone(by.pending[:first])
+	for i := len(batch) - 1; i >= 0; i-- {
+		r.startUndo(batch[i], by)
+	}
+}
+
+// startUndo runs the handler of one completed activity. A sub-process without a handler of its own
+// is entered again, untold, for its compensation event sub-process or for the handlers inside it.
+func (r *run) startUndo(u undo, by *activation) {
+	n := r.def.nodes[u.element]
+	scope := by
+	for scope.up != nil && (scope.node != n.scope || scope.body != nil) {
+		scope = scope.up
+	}
+	if n.undoneBy != nil {
+		h := r.place(n.undoneBy, scope)
+		h.undoFor, h.vars = by.key, u.vars
+		return
+	}
+	shell := r.spawn(n, scope)
+	shell.phase, shell.undoFor, shell.vars = undoing, by.key, u.vars
+	if start := catcher(eventStarts(shell), bpmn.CompensationEvent, ""); start != nil {
+		shell.undo = u.inside
+		r.interruptBy(start, shell, nil)
+		return
+	}
+	shell.pending = u.inside
+	r.undoNext(shell)
+}
+
+// undone is called when a handler has ended. The one that waits for it goes on when no other
+// handler of its runs.
+func (r *run) undone(handler *activation) {
+	by := r.st.find(handler.undoFor)
+	if by == nil || by.dead {
+		return
+	}
+	for _, a := range r.st.acts {
+		if a.undoFor == by.key && !a.dead {
+			return
+		}
+	}
+	r.undoNext(by)
+}
+
+// undoneAll is called when everything that an activation wanted to be undone is.
+func (r *run) undoneAll(by *activation) {
+	switch {
+	case by.undoFor != 0:
+		r.vanish(by)
+	case by.node.Event.Kind == bpmn.CancelEvent:
+		r.giveUp(by)
+	default:
+		r.complete(by)
+	}
+}
+
+// giveUp ends a transaction by its cancel boundary event.
+func (r *run) giveUp(end *activation) {
+	scope := end.up
+	r.end(end, Completed)
+	r.remove(end)
+	whole := scope
+	if scope.loop > 0 {
+		whole = scope.up
+	}
+	if b := catcher(whole.node.boundary, bpmn.CancelEvent, ""); b != nil {
+		r.leaveByBoundary(b, whole, nil)
+		return
+	}
+	r.end(scope, Cancelled)
+	r.vanish(scope)
+}

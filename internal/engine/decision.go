@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// maxDecisions bounds how many decisions one decision may lead to.
+const maxDecisions = 100
+
+// deciding is one evaluation of a decision with those it requires (DMN 1.5 chapter 8 and 10.4).
+type deciding struct {
+	r     *run
+	at    *activation
+	known feel.Vars // results so far, by the decision's name, id and variable
+	open  map[string]bool
+}
+
+func (r *run) decideAll(a *activation, d *bpmn.Decision) (feel.Value, error) {
+	x := &deciding{r: r, at: a, known: feel.Vars{}, open: map[string]bool{}}
+	return x.decide(d)
+}
+
+func (x *deciding) decide(d *bpmn.Decision) (feel.Value, error) {
+	if x.open[d.ID] || len(x.open) > maxDecisions {
+		return nil, fail("the decision %s requires itself, or too many others", d.ID)
+	}
+	x.open[d.ID] = true
+	for _, id := range d.Requires {
+		need := x.r.def.decision(id)
+		if need == nil {
+			return nil, fail("the decision %s requires %s, which is not in the file", d.ID, id)
+		}
+		if _, done := x.known[need.ID]; done {
+			continue
+		}
+		if _, err := x.decide(need); err != nil {
+			return nil, err
+		}
+	}
+	value, err := x.result(d)
+	if err != nil {
+		return nil, err
+	}
+	delete(x.open, d.ID)
+	for _, name := range []string{d.ID, d.Name, d.ResultVar} {
+		if name != "" {
+			x.known[name] = value
+		}
+	}
+	return value, nil
+}
+
+func (x *deciding) result(d *bpmn.Decision) (feel.Value, error) {
+	switch {
+	case d.Literal != nil:
+		return x.r.evalWith(x.at, x.known, d.Literal)
+	case d.Table != nil:
+		return x.table(d)
+	}
+	return nil, fail("the decision %s has neither a table nor an expression", d.ID)
+}
+
+func (x *deciding) table(d *bpmn.Decision) (feel.Value, error) {
+	t := d.Table
+	inputs := make([]feel.Vars, len(t.Inputs))
+	for i, in := range t.Inputs {
+		value, err := x.r.evalWith(x.at, x.known, in.Expr)
+		if err != nil {
+			return nil, err
+		}
+		inputs[i] = feel.Vars{"?": value}
+		for name, known := range x.known {
+			inputs[i][name] = known
+		}
+		if in.Values == nil || value == nil {
+			continue
+		}
+		if allowed, err := x.r.evalWith(x.at, inputs[i], in.Values); err != nil || allowed != true {
+			return nil, fail("the decision %s does not take %s for %s", d.ID, text(value), in.Expr.Text)
+		}
+	}
+	var hits []feel.List
+	for _, rule := range t.Rules {
+		hit, err := x.matches(rule, inputs)
+		if err != nil {
+			return nil, err
+		}
+		if !hit {
+			continue
+		}
+		row := make(feel.List, len(rule.Then))
+		for i, then := range rule.Then {
+			if then == nil {
+				continue
+			}
+			if row[i], err = x.r.evalWith(x.at, x.known, then); err != nil {
+				return nil, err
+			}
+		}
+		hits = append(hits, row)
+		if t.HitPolicy == "F" {
+			break
+		}
+	}
+	return x.pick(d, hits)
+}
+
+func (x *deciding) matches(rule bpmn.DecisionRule, inputs []feel.Vars) (bool, error) {
+	for i, when := range rule.When {
+		if when == nil {
+			continue
+		}
+		hit, err := x.r.evalWith(x.at, inputs[i], when)
+		if err != nil || hit != true {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// pick applies the hit policy (DMN 1.5 section 8.2.8) to the outputs of the rules that matched.
+func (x *deciding) pick(d *bpmn.Decision, hits []feel.List) (feel.Value, error) {
+	t := d.Table
+	if len(hits) == 0 && !(t.HitPolicy == "C" && t.Aggregation == "COUNT") {
+		return x.fallback(t)
+	}
+	switch t.HitPolicy {
+	case "U", "":
+		if len(hits) > 1 {
+			return nil, fail("%d rules of the decision %s match, where only one may", len(hits), d.ID)
+		}
+	case "A":
+		for _, other := range hits[1:] {
+			if !feel.Equal(other, hits[0]) {
+				return nil, fail("rules of the decision %s match with different results", d.ID)
+			}
+		}
+	case "P", "O":
+		if err := x.rank(t, hits); err != nil {
+			return nil, err
+		}
+	}
+	switch t.HitPolicy {
+	case "C", "R", "O":
+		return x.collect(t, hits)
+	}
+	return shape(t, hits[0]), nil
+}
+
+// shape makes one result of a row: the value of a single output, else a context.
+func shape(t *bpmn.DecisionTable, row feel.List) feel.Value {
+	if len(row) == 1 {
+		return row[0]
+	}
+	entries := make([]feel.Entry, len(row))
+	for i, value := range row {
+		entries[i] = feel.Entry{Name: t.Outputs[i].Name, Value: value}
+	}
+	return feel.NewContext(entries...)
+}
+
+func (x *deciding) fallback(t *bpmn.DecisionTable) (feel.Value, error) {
+	row := make(feel.List, len(t.Outputs))
+	given := false
+	for i, out := range t.Outputs {
+		if out.Default == nil {
+			continue
+		}
+		given = true
+		var err error
+		if row[i], err = x.r.evalWith(x.at, x.known, out.Default); err != nil {
+			return nil, err
+		}
+	}
+	if !given {
+		return nil, nil
+	}
+	return shape(t, row), nil
+}
+
+// rank sorts rows by the order of the outputs' allowed values, the first output first.
+func (x *deciding) rank(t *bpmn.DecisionTable, hits []feel.List) error {
+	orders := make([]feel.List, len(t.Outputs))
+	for i, out := range t.Outputs {
+		if out.Values == nil {
+			continue
+		}
+		listed, err := feel.Compile("[" + out.Values.Source + "]")
+		if err != nil {
+			return fail("%s lists no values to rank by", out.Values.Text)
+		}
+		value, err := listed.Eval(feel.Vars{})
+		if err != nil {
+			return fail("%s: %v", out.Values.Text, err)
+		}
+		orders[i], _ = value.(feel.List)
+	}
+	slices.SortStableFunc(hits, func(a, b feel.List) int {
+		for i, order := range orders {
+			if c := place(order, a[i]) - place(order, b[i]); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	return nil
+}
+
+func place(order feel.List, value feel.Value) int {
+	for i, v := range order {
+		if feel.Equal(v, value) {
+			return i
+		}
+	}
+	return len(order)
+}
+
+var aggregations = map[string]string{"SUM": "sum(rows)", "MIN": "min(rows)", "MAX": "max(rows)", "COUNT": "count(rows)"}
+
+func (x *deciding) collect(t *bpmn.DecisionTable, hits []feel.List) (feel.Value, error) {
+	rows := make(feel.List, len(hits))
+	for i, row := range hits {
+		rows[i] = shape(t, row)
+	}
+	source, aggregated := aggregations[t.Aggregation]
+	if !aggregated || t.HitPolicy != "C" {
+		return rows, nil
+	}
+	sum, err := feel.Compile(source)
+	if err != nil {
+		return nil, err
+	}
+	return sum.Eval(feel.Vars{"rows": rows})
+}

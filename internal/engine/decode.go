@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// ErrDamaged is the error of bytes that are no state.
+var ErrDamaged = errors.New("the stored state is damaged")
+
+// maxValueDepth bounds how deep values and completed sub-processes nest.
+const maxValueDepth = 200
+
+// UnmarshalBinary decodes what MarshalBinary gave. Damaged bytes are ErrDamaged; what is made of them
+// is never larger than the bytes by more than a small factor.
+func (s *State) UnmarshalBinary(data []byte) error {
+	d := &decoder{buf: data}
+	if d.tag() != stateVersion {
+		return ErrDamaged
+	}
+	*s = State{instance: d.int(), businessKey: d.text(), initiator: d.text(), parent: d.int(), parentCall: d.int()}
+	s.how = How(d.tag())
+	s.suspended, s.acted = d.bool(), d.bool()
+	s.lastKey = d.uint32()
+	last := uint32(0)
+	for range d.count() {
+		a := d.activation()
+		if a.key <= last || a.parent >= a.key || (a.parent == 0) != (last == 0) {
+			d.bad = true
+		}
+		last = a.key
+		s.acts = append(s.acts, a)
+	}
+	for range d.count() {
+		s.arms = append(s.arms, d.arm())
+	}
+	for range d.count() {
+		s.passed = append(s.passed, Pass{Task: d.int(), Element: d.text(), By: d.text(), At: time.UnixMicro(d.int()).UTC()})
+	}
+	if d.bad || len(d.buf) > 0 || len(s.acts) == 0 || s.lastKey < last {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// decoder takes from buf; bad is set for good by the first thing that does not fit.
+type decoder struct {
+	buf   []byte
+	depth int
+	bad   bool
+}
+
+func (d *decoder) uint() uint64 {
+	n, size := binary.Uvarint(d.buf)
+	if size <= 0 {
+		d.fail()
+		return 0
+	}
+	d.buf = d.buf[size:]
+	return n
+}
+
+func (d *decoder) int() int64 {
+	n, size := binary.Varint(d.buf)
+	if size <= 0 {
+		d.fail()
+		return 0
+	}
+	d.buf = d.buf[size:]
+	return n
+}
+
+func (d *decoder) fail() { d.bad, d.buf = true, nil }
+
+func (d *decoder) uint32() uint32 {
+	n := d.uint()
+	if n > math.MaxUint32 {
+		d.fail()
+	}
+	return uint32(n)
+}
+
+func (d *decoder) int32() int32 {
+	n := d.uint()
+	if n > math.MaxInt32 {
+		d.fail()
+	}
+	return int32(n)
+}
+
+func (d *decoder) tag() byte {
+	if len(d.buf) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.buf[0]
+	d.buf = d.buf[1:]
+	return b
+}
+
+func (d *decoder) bool() bool { return d.tag() != 0 }
+
+// count reads a length; each thing counted takes at least one byte.
+func (d *decoder) count() int {
+	n := d.uint()
+	if n > uint64(len(d.buf)) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) text() string {
+	n := d.count()
+	if d.bad {
+		return ""
+	}
+	s := string(d.buf[:n])
+	d.buf = d.buf[n:]
+	return s
+}
+
+func (d *decoder) texts() []string {
+	var all []string
+	for range d.count() {
+		all = append(all, d.text())
+	}
+	return all
+}
+
+func (d *decoder) activation() *activation {
+	a := &activation{key: d.uint32(), parent: d.uint32(), element: d.text()}
+	a.phase = phase(d.tag())
+	a.entered, a.taken = d.bool(), d.bool()
+	a.via = d.text()
+	a.loop = d.int32()
+	a.undoFor = d.uint32()
+	a.id = d.int()
+	parts := d.uint()
+	if parts&hasVars != 0 {
+		a.vars = d.vars()
+	}
+	if parts&hasTask != 0 {
+		a.task = &task{version: int(d.uint32()), assignee: d.text(), owners: d.texts()}
+	}
+	if parts&hasBody != 0 {
+		a.body = &loopBody{total: d.int32(), started: d.int32(), completed: d.int32()}
+		a.body.items, _ = d.value().(feel.List)
+		a.body.results, _ = d.value().(feel.List)
+	}
+	if parts&hasArrived != 0 {
+		a.arrived = d.texts()
+	}
+	if parts&hasLater != 0 {
+		a.later = d.texts()
+	}
+	if parts&hasUndo != 0 {
+		a.undo = d.undo()
+	}
+	if parts&hasPending != 0 {
+		a.pending = d.undo()
+	}
+	if parts&hasIncident != 0 {
+		a.incident = &incident{id: d.int(), at: point(d.tag()), code: d.text(), message: d.text(), work: d.bool()}
+	}
+	if parts&hasDetour != 0 {
+		a.detour = &detour{elements: d.texts(), flows: d.texts()}
+	}
+	if (a.phase == stuck) != (a.incident != nil) || a.phase > over {
+		d.fail()
+	}
+	return a
+}
+
+func (d *decoder) undo() []undo {
+	if d.depth++; d.depth > maxValueDepth {
+		d.fail()
+	}
+	var all []undo
+	for range d.count() {
+		all = append(all, undo{element: d.text(), group: d.uint32(), vars: d.vars(), inside: d.undo()})
+	}
+	d.depth--
+	return all
+}
+
+func (d *decoder) arm() arm {
+	m := arm{id: d.int(), owner: d.uint32(), element: d.text(), kind: bpmn.EventKind(d.tag())}
+	switch m.kind {
+	case bpmn.TimerEvent:
+		m.due, m.cycle = d.int(), d.text()
+		left := d.int()
+		m.left = int32(left)
+		if int64(m.left) != left {
+			d.fail()
+		}
+	case bpmn.ConditionalEvent:
+		m.met = d.bool()
+	default:
+		m.name, m.key = d.text(), d.text()
+	}
+	return m
+}
+
+func (d *decoder) vars() []variable {
+	var vars []variable
+	for range d.count() {
+		v := variable{name: d.text(), value: d.value()}
+		if n := len(vars); n > 0 && vars[n-1].name >= v.name {
+			d.fail()
+		}
+		vars = append(vars, v)
+	}
+	return vars
+}
+
+func (d *decoder) value() feel.Value {
+	if d.depth++; d.depth > maxValueDepth {
+		d.fail()
+	}
+	defer func() { d.depth-- }()
+	switch d.tag() {
+	case tagNull:
+		return nil
+	case tagFalse:
+		return false
+	case tagTrue:
+		return true
+	case tagString:
+		return d.text()
+	case tagInt:
+		return feel.Int(d.int())
+	case tagNumber:
+		return parsed(d, feel.ParseNumber)
+	case tagDate:
+		return parsed(d, feel.ParseDate)
+	case tagTime:
+		return parsed(d, feel.ParseTime)
+	case tagDateTime:
+		return parsed(d, feel.ParseDateTime)
+	case tagMonths:
+		return feel.MonthDuration(d.int())
+	case tagDuration:
+		return feel.NewDuration(d.int(), int64(d.uint32()))
+	case tagList:
+		items := make(feel.List, 0, min(d.peekCount(), 64))
+		for range d.count() {
+			items = append(items, d.value())
+		}
+		return items
+	case tagContext:
+		var entries []feel.Entry
+		for range d.count() {
+			entries = append(entries, feel.Entry{Name: d.text(), Value: d.value()})
+		}
+		return feel.NewContext(entries...)
+	case tagRange:
+		return &feel.Range{LowClosed: d.bool(), HighClosed: d.bool(), Low: d.value(), High: d.value()}
+	}
+	d.fail()
+	return nil
+}
+
+// peekCount is the length that count would read.
+func (d *decoder) peekCount() int {
+	n, _ := binary.Uvarint(d.buf)
+	return int(min(n, 1<<16))
+}
+
+func parsed[T any](d *decoder, parse func(string) (T, bool)) feel.Value {
+	v, ok := parse(d.text())
+	if !ok {
+		d.fail()
+	}
+	return v
+}

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// An escalation goes outwards like an error, but what throws it goes on unless an
+// interrupting event catches it; uncaught it is forgotten (BPMN 10.5.6).
+var escalationThrow = &behaviour{enter: func(r *run, a *activation) error {
+	code, err := r.eventName(a, a.node.Event)
+	if err != nil {
+		return err
+	}
+	vars, err := r.payload(a)
+	if err != nil {
+		return err
+	}
+	flows, err := r.choose(a)
+	if err != nil {
+		return err
+	}
+	r.end(a, Completed)
+	r.throwEscalation(a, code, vars)
+	if !a.dead {
+		r.depart(a, flows)
+	}
+	return nil
+}}
+
+func (r *run) throwEscalation(a *activation, code string, vars feel.Vars) {
+	a.entered = false // its end is told
+	inside := a
+	for at := a; at != nil; inside, at = at, at.up {
+		if at != a && inside.node.Kind != bpmn.EventSubProcess {
+			if start := catcher(eventStarts(at), bpmn.EscalationEvent, code); start != nil {
+				r.interruptBy(start, at, caught(start, code, "", vars))
+				return
+			}
+		}
+		if at.loop > 0 {
+			continue
+		}
+		if b := catcher(at.node.boundary, bpmn.EscalationEvent, code); b != nil {
+			r.leaveByBoundary(b, at, caught(b, code, "", vars))
+			return
+		}
+	}
+	if r.st.parent != 0 {
+		r.effects = append(r.effects, Escalate{Code: code, Vars: vars})
+	}
+}

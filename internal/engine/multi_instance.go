@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// A looped activity has one activation for the whole, the body, which owns the boundary events, and
+// under it one for each instance: all at once or one after the other for multi-instance
+// (BPMN 13.3.7), one after the other for a standard loop (BPMN 13.3.6).
+
+// maxInstances bounds the instances of one multi-instance activity.
+const maxInstances = 10_000
+
+// loopBody counts the instances of a looped activity. Its slices are replaced, never changed.
+type loopBody struct {
+	total     int32 // of a multi-instance; 0 for a standard loop
+	started   int32
+	completed int32
+	items     feel.List // the collection; nil when there is only a number
+	results   feel.List // what OutputItem gave, in order of the instances
+}
+
+func (r *run) enterLoop(a *activation) error {
+	if a.node.Loop.Standard {
+		return r.enterStandardLoop(a)
+	}
+	body, err := r.measure(a)
+	if err != nil {
+		return err
+	}
+	a.body = body
+	if err := r.await(a); err != nil {
+		return err
+	}
+	a.phase = holding
+	if body.total == 0 {
+		return r.leave(a)
+	}
+	n := body.total
+	if a.node.Loop.Sequential {
+		n = 1
+	}
+	for range n {
+		r.nextInstance(a)
+	}
+	return nil
+}
+
+// measure finds how many instances there will be.
+func (r *run) measure(a *activation) (*loopBody, error) {
+	l, body := a.node.Loop, &loopBody{}
+	switch {
+	case l.Collection != nil:
+		value, err := r.eval(a, l.Collection)
+		if err != nil {
+			return nil, err
+		}
+		items, err := list(value)
+		if err != nil {
+			return nil, fail("%s: %v", l.Collection.Text, err)
+		}
+		body.items = items
+		body.total = int32(min(len(items), maxInstances+1))
+	case l.Cardinality != nil:
+		value, err := r.eval(a, l.Cardinality)
+		if err != nil {
+			return nil, err
+		}
+		n, err := whole(value)
+		if err != nil {
+			return nil, fail("%s: %v", l.Cardinality.Text, err)
+		}
+		if n < 0 {
+			return nil, fail("%s is %d: there cannot be fewer than no instances", l.Cardinality.Text, n)
+		}
+		body.total = int32(min(n, maxInstances+1))
+	default:
+		return nil, fail("a multi-instance activity needs a collection or a number of instances")
+	}
+	if body.total > maxInstances {
+		return nil, fail("more than %d instances", maxInstances)
+	}
+	if l.OutputList != "" {
+		body.results = make(feel.List, body.total)
+	}
+	return body, nil
+}
+
+// nextInstance starts one more instance.
+func (r *run) nextInstance(body *activation) {
+	body.body.started++
+	a := r.place(body.node, body)
+	a.loop = body.body.started
+	a.undoFor = 0
+	l := body.node.Loop
+	if l.ElementVar != "" && int(a.loop) <= len(body.body.items) {
+		r.declare(a, l.ElementVar, body.body.items[a.loop-1])
+	}
+}
+
+// leaveLoop ends one instance of a looped activity and, with the last one, the whole.
+func (r *run) leaveLoop(a *activation) error {
+	if a.node.Loop.Standard {
+		return r.leaveStandardLoop(a)
+	}
+	body := a.up
+	l := body.node.Loop
+	if l.OutputList != "" && l.OutputItem != nil {
+		value, err := r.eval(a, l.OutputItem)
+		if err != nil {
+			return err
+		}
+		body.body.results = slices.Clone(body.body.results)
+		body.body.results[a.loop-1] = value
+	}
+	body.body.completed++
+	done := body.body.completed == body.body.total
+	if !done && l.Completion != nil {
+		var err error
+		if done, err = r.holds(a, l.Completion); err != nil {
+			body.body.completed--
+			return err
+		}
+	}
+	r.end(a, Completed)
+	r.remove(a)
+	if done {
+		r.cancelInside(body, nil)
+		r.complete(body)
+		return nil
+	}
+	if l.Sequential {
+		r.nextInstance(body)
+	}
+	return nil
+}
+
+// closeBody hands out what the instances gave, before the flows are chosen.
+func (r *run) closeBody(a *activation) {
+	if l := a.node.Loop; l.OutputList != "" {
+		r.assign(a.up, l.OutputList, a.body.results)
+	}
+}
+
+// loopVar is a variable that a looped activity has by itself (BPMN table 10.32, and the
+// shorter names that vendors use).
+func (a *activation) loopVar(name string) (feel.Value, bool) {
+	if a.loop == 0 && a.body == nil {
+		return nil, false
+	}
+	value, found := feel.Value(nil), false
+	a.loopVars(func(n string, v feel.Value) {
+		if n == name {
+			value, found = v, true
+		}
+	})
+	return value, found
+}
+
+func (a *activation) loopVars(yield func(string, feel.Value)) {
+	if a.loop > 0 {
+		yield("loopCounter", number(a.loop))
+	}
+	b := a.body
+	if b == nil || b.total == 0 {
+		return
+	}
+	yield("nrOfInstances", number(b.total))
+	yield("numberOfInstances", number(b.total))
+	yield("nrOfActiveInstances", number(b.started-b.completed))
+	yield("numberOfActiveInstances", number(b.started-b.completed))
+	yield("nrOfCompletedInstances", number(b.completed))
+	yield("numberOfCompletedInstances", number(b.completed))
+}
