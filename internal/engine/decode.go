@@ -16,6 +16,15 @@ var ErrDamaged = errors.New("the stored state is damaged")
 // maxValueDepth bounds how deep values and completed sub-processes nest.
 const maxValueDepth = 200
 
+// DecodeState is UnmarshalBinary into a new State.
+func DecodeState(data []byte) (*State, error) {
+	s := &State{}
+	if err := s.UnmarshalBinary(data); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // UnmarshalBinary decodes what MarshalBinary gave. Damaged bytes are ErrDamaged; what is made of them
 // is never larger than the bytes by more than a small factor.
 func (s *State) UnmarshalBinary(data []byte) error {

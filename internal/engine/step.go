@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/paceline/paceline/internal/bpmn"
 )
@@ -40,6 +41,7 @@ type run struct {
 }
 
 func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
+	env.Now = env.Now.UTC().Truncate(time.Microsecond)
 	r := &run{def: def, env: env, effects: make([]Effect, 0, 8), joins: true}
 	if start, ok := ev.(Start); ok {
 		if st != nil {
