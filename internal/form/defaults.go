@@ -8,11 +8,8 @@ import (
 
 // defaultValue takes a component's default, which has to be of the component's type.
 func (p *parser) defaultValue(place string, c *Component, raw any) feel.Value {
-	v, ok := fromJSON(raw)
-	if s, isText := v.(string); isText && c.Type == Datetime && len(s) > 0 && s[0] == '=' {
-		ok = false
-	}
-	if !ok || c.Type == Expression || c.Type == DynamicList {
+	v := feel.From(raw)
+	if v == nil || c.Type == Expression || c.Type == DynamicList {
 		p.problem(place, RuleForm, "a %s cannot have this default", c.Type)
 		return nil
 	}

@@ -34,9 +34,9 @@ func (r *run) choices(fr *frame, c *Component) []Option {
 			option.Label, _ = label.(string)
 			option.Value, _ = entry.Get("value")
 		}
-		if key, ok := optionKey(option.Value); ok {
+		if _, ok := optionKey(option.Value); ok {
 			if option.Label == "" {
-				_, option.Label, _ = strings.Cut(key, " ")
+				option.Label = feel.String(option.Value)
 			}
 			options = append(options, option)
 		}
@@ -65,8 +65,7 @@ func (r *run) optionRules(fr *frame, c *Component, values feel.List) {
 	}
 	for _, v := range values {
 		if key, _ := optionKey(v); !allowed[key] {
-			shown, _ := text(v)
-			r.problem(fr.at(c), RuleOption, fmt.Sprintf("%q is not one of the choices", clip(shown)))
+			r.problem(fr.at(c), RuleOption, fmt.Sprintf("%q is not one of the choices", clip(feel.String(v))))
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (p *parser) component(o *object, parent *Component, depth int) *Component {
 		p.valueProperties(o, c)
 	}
 	if shape.read != nil {
-		shape.read(p, o, c, properties)
+		shape.read(p, o, properties, c)
 	}
 	if shape.container {
 		c.Children = p.components(o, c, depth+1)

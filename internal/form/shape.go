@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/paceline/paceline/internal/feel"
 )
 
 // shape is what a type of component has beside what all have.
@@ -166,7 +168,7 @@ func (p *parser) staticOptions(o *object, c *Component) {
 	}
 	seen := map[string]bool{}
 	for _, v := range list {
-		value, _ := fromJSON(v.get("value"))
+		value := feel.From(v.get("value"))
 		option := Option{Label: v.text("label"), Value: value}
 		key, ok := optionKey(value)
 		switch {

@@ -1,45 +1,11 @@
 package form
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
 	"github.com/paceline/paceline/internal/feel"
 )
-
-// fromJSON makes a FEEL value of decoded JSON (numbers as json.Number); false for a
-// number that FEEL cannot hold.
-func fromJSON(v any) (feel.Value, bool) {
-	switch v := v.(type) {
-	case nil, bool, string:
-		return v, true
-	case json.Number:
-		n, ok := feel.ParseNumber(v.String())
-		return n, ok
-	case []any:
-		list := make(feel.List, len(v))
-		for i, member := range v {
-			var ok bool
-			if list[i], ok = fromJSON(member); !ok {
-				return nil, false
-			}
-		}
-		return list, true
-	case map[string]any:
-		var entries []feel.Entry
-		for name, member := range v {
-			value, ok := fromJSON(member)
-			if !ok {
-				return nil, false
-			}
-			entries = append(entries, feel.Entry{Name: name, Value: value})
-		}
-		slices.SortFunc(entries, func(a, b feel.Entry) int { return strings.Compare(a.Name, b.Name) })
-		return feel.NewContext(entries...), true
-	}
-	return nil, false
-}
 
 // record makes a context of variables.
 func record(vars feel.Vars) *feel.Context {
@@ -130,8 +96,8 @@ func text(v feel.Value) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
-	case interface{ String() string }:
-		return v.String(), true
+	case feel.Date, feel.Time, feel.DateTime, feel.Duration, feel.MonthDuration:
+		return feel.String(v), true
 	}
 	return "", false
 }

@@ -11,7 +11,7 @@ import (
 type View struct {
 	Schema json.RawMessage  `json:"schema"` // the form without what is hidden
 	Rights map[string]Right `json:"rights"` // of every field that shows: read, edit or required
-	Data   feel.Vars        `json:"data"`
+	Data   map[string]any   `json:"data"`   // as feel.ToGo gives it
 }
 
 // View takes out of the form and of the variables what the rights hide. Beside the
@@ -37,10 +37,7 @@ func (f *Form) View(rights Rights, vars feel.Vars) View {
 		}
 	}
 	data = f.copyFields(rights, nil, data, all)
-	v.Data = make(feel.Vars, data.Len())
-	for i := range data.Len() {
-		v.Data[data.At(i).Name] = data.At(i).Value
-	}
+	v.Data, _ = feel.ToGo(data).(map[string]any)
 	return v
 }
 

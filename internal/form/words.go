@@ -1,6 +1,10 @@
 package form
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/paceline/paceline/internal/feel"
+)
 
 // Words are what a form shows people, in its own language, by the key that a
 // translation has: the path of a field or the id of a component, then
@@ -26,8 +30,7 @@ func (f *Form) Words() map[string]string {
 		}
 		if c.Options != nil {
 			for _, option := range c.Options.Values {
-				value, _ := text(option.Value)
-				words[name+".options."+value] = option.Label
+				words[name+".options."+feel.String(option.Value)] = option.Label
 			}
 		}
 		columns, _ := c.source["columns"].([]any)
