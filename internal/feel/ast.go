@@ -12,6 +12,7 @@ type (
 	path struct {
 		of   node
 		name string
+		deep bool // "...": at any depth
 	}
 	filter struct{ of, by node }
 	call   struct {

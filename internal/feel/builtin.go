@@ -101,15 +101,12 @@ func (f *form) takes(n int) bool {
 	return n >= least && n <= len(f.params)
 }
 
+// order finds the arguments by name. A parameter without one is bound to null (section 10.3.2.13.5).
 func (f *form) order(names []string) ([]int, bool) {
 	order := make([]int, len(f.params))
 	used := 0
 	for i, p := range f.params {
-		order[i] = slices.Index(names, p.name)
-		if order[i] < 0 && !p.optional {
-			return nil, false
-		}
-		if order[i] >= 0 {
+		if order[i] = slices.Index(names, p.name); order[i] >= 0 {
 			used++
 		}
 	}
@@ -145,13 +142,6 @@ func (f *fit) bind(args []Value) ([]Value, bool) {
 		}
 	}
 	for i, p := range f.params {
-		given := i < len(args)
-		if f.order != nil {
-			given = f.order[i] >= 0
-		}
-		if !given {
-			continue
-		}
 		v, converted, ok := p.take(vals[i])
 		if !ok {
 			return nil, false

@@ -11,15 +11,20 @@ var booleanFunctions = map[string][]form{
 	"is": {sig("value1: any, value2: any", func(m *machine, a []Value) Value { return m.same(a[0], a[1]) })},
 }
 
-// same is equality of the written forms: moments in different zones are not the same one.
+// same reports whether both are the same element of the semantic domain: moments have the same
+// parts and the same offset from UTC, however their zones are written.
 func (m *machine) same(a, b Value) bool {
 	switch a := a.(type) {
 	case Time:
 		b, ok := b.(Time)
-		return ok && a.clock() == b.clock() && a.Nano == b.Nano && a.Zone.same(b.Zone)
+		return ok && a.sameClock(b) && a.Zone.usualOffset() == b.Zone.usualOffset()
 	case DateTime:
 		b, ok := b.(DateTime)
-		return ok && a.Date == b.Date && m.same(a.Time, b.Time)
+		return ok && a.Date == b.Date && a.sameClock(b.Time) && a.Zone.offsetAt(a.Instant()) == b.Zone.offsetAt(b.Instant())
 	}
 	return kindOf(a) == kindOf(b) && m.equals(a, b) == true
+}
+
+func (t Time) sameClock(o Time) bool {
+	return t.clock() == o.clock() && t.Nano == o.Nano && t.Zone.IsZero() == o.Zone.IsZero()
 }

@@ -195,6 +195,9 @@ func (c *compiler) local(text string) bool {
 
 func (c *compiler) path(n *path) code {
 	of, name := c.node(n.of), n.name
+	if n.deep {
+		return func(m *machine, e *env) Value { return m.descendants(List{}, of(m, e), name, 0) }
+	}
 	return func(m *machine, e *env) Value { return m.property(of(m, e), name) }
 }
 

@@ -51,21 +51,21 @@ func nativeCall(b *builtin, names []string, args []code) code {
 	return func(m *machine, e *env) Value { return m.native(forms, evaluate(args, m, e)) }
 }
 
-// callNamed puts named arguments in the order of the parameters.
+// callNamed puts named arguments in the order of the parameters; a parameter without one is null.
 func (m *machine) callNamed(f *Function, names []string, vals []Value) Value {
 	if f.native != nil {
 		return m.native(f.native.fitting(len(vals), names), vals)
 	}
-	if len(names) != len(f.params) {
-		return nil
-	}
-	ordered := make([]Value, len(vals))
+	ordered := make([]Value, len(f.params))
+	used := 0
 	for i, p := range f.params {
-		at := slices.Index(names, p.name)
-		if at < 0 {
-			return nil
+		if at := slices.Index(names, p.name); at >= 0 {
+			ordered[i] = vals[at]
+			used++
 		}
-		ordered[i] = vals[at]
+	}
+	if used != len(names) {
+		return nil
 	}
 	return m.call(f, ordered)
 }

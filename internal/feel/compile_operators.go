@@ -21,12 +21,20 @@ func (c *compiler) binary(n *binary) code {
 			}
 		}
 		op := n.op
-		return func(m *machine, e *env) Value { return compare(op, left(m, e), right(m, e)) }
+		return func(m *machine, e *env) Value { return compare(op, single(left(m, e)), single(right(m, e))) }
 	case "+":
-		return func(m *machine, e *env) Value { return m.add(left(m, e), right(m, e)) }
+		return func(m *machine, e *env) Value { return m.add(single(left(m, e)), single(right(m, e))) }
 	}
 	op := arithmetic[n.op]
-	return func(m *machine, e *env) Value { return op(left(m, e), right(m, e)) }
+	return func(m *machine, e *env) Value { return op(single(left(m, e)), single(right(m, e))) }
+}
+
+// single is the item of a list of one, where an operator has no use for a list (section 10.3.2.9.4).
+func single(v Value) Value {
+	if l, ok := v.(List); ok && len(l) == 1 {
+		return l[0]
+	}
+	return v
 }
 
 var arithmetic = map[string]func(a, b Value) Value{
@@ -37,7 +45,7 @@ var arithmetic = map[string]func(a, b Value) Value{
 func compareWith(left code, limit Number, op string) code {
 	accepts := accepting(op)
 	return func(m *machine, e *env) Value {
-		if n, ok := left(m, e).(Number); ok {
+		if n, ok := single(left(m, e)).(Number); ok {
 			return accepts(n.Cmp(limit))
 		}
 		return nil
@@ -60,11 +68,11 @@ func accepting(op string) func(int) bool {
 // and is three-valued: false with anything is false, else null with anything is null.
 func and(left, right code) code {
 	return func(m *machine, e *env) Value {
-		l, lok := left(m, e).(bool)
+		l, lok := single(left(m, e)).(bool)
 		if lok && !l {
 			return false
 		}
-		r, rok := right(m, e).(bool)
+		r, rok := single(right(m, e)).(bool)
 		switch {
 		case rok && !r:
 			return false
@@ -77,11 +85,11 @@ func and(left, right code) code {
 
 func or(left, right code) code {
 	return func(m *machine, e *env) Value {
-		l, lok := left(m, e).(bool)
+		l, lok := single(left(m, e)).(bool)
 		if lok && l {
 			return true
 		}
-		r, rok := right(m, e).(bool)
+		r, rok := single(right(m, e)).(bool)
 		switch {
 		case rok && r:
 			return true

@@ -55,7 +55,8 @@ func Equal(a, b Value) (equal bool) {
 	return Truth(newMachine(nil).equals(a, b))
 }
 
-// equals is the operator = (table 48): null only equals null, different kinds give null.
+// equals is the operator = (table 48): null only equals null, different kinds give null, and a
+// local moment is not equal to one in a zone.
 func (m *machine) equals(a, b Value) Value { return m.equalsAt(a, b, 0) }
 
 func (m *machine) equalsAt(a, b Value, depth int) Value {
@@ -86,6 +87,9 @@ func (m *machine) equalsAt(a, b Value, depth int) Value {
 	default:
 		if c, ok := Compare(a, b); ok {
 			return c == 0
+		}
+		if k := kindOf(a); k == kindOf(b) && k != kNull {
+			return false // one with a zone, one without
 		}
 	}
 	return nil
@@ -125,19 +129,19 @@ func (m *machine) equalContexts(a, b *Context, depth int) Value {
 
 func (m *machine) equalRanges(a, b *Range, depth int) Value {
 	m.deep(depth)
-	if a.LowClosed != b.LowClosed || a.HighClosed != b.HighClosed || a.not != b.not {
+	if a.LowClosed != b.LowClosed || a.HighClosed != b.HighClosed || a.compact != b.compact || a.not != b.not {
 		return false
 	}
 	return both(m.equalsAt(a.Low, b.Low, depth), m.equalsAt(a.High, b.High, depth))
 }
 
-// newRange is null when the ends are not of one ordered kind.
+// newRange is null when the ends are not of one ordered kind, or not in order.
 func newRange(low, high Value, lowClosed, highClosed bool) Value {
 	if low == nil && high == nil {
 		return nil
 	}
 	if low != nil && high != nil {
-		if _, ok := Compare(low, high); !ok {
+		if c, ok := Compare(low, high); !ok || c > 0 {
 			return nil
 		}
 	}
@@ -148,13 +152,13 @@ func newRange(low, high Value, lowClosed, highClosed bool) Value {
 func rangeOf(op string, v Value) Value {
 	switch op {
 	case "<":
-		return &Range{High: v}
+		return &Range{High: v, compact: true}
 	case "<=":
-		return &Range{High: v, HighClosed: true}
+		return &Range{High: v, HighClosed: true, compact: true}
 	case ">":
-		return &Range{Low: v}
+		return &Range{Low: v, compact: true}
 	case ">=":
-		return &Range{Low: v, LowClosed: true}
+		return &Range{Low: v, LowClosed: true, compact: true}
 	case "=":
 		return &Range{Low: v, High: v, LowClosed: true, HighClosed: true}
 	}

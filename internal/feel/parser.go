@@ -262,7 +262,9 @@ func (p *parser) postfix() node {
 	for {
 		switch {
 		case p.accept("."):
-			n = &path{n, p.member()}
+			n = &path{n, p.member(), false}
+		case p.accept("..."):
+			n = &path{n, p.member(), true}
 		case p.tok.is("["):
 			if p.closesInterval() {
 				return n

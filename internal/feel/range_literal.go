@@ -1,22 +1,16 @@
 package feel
 
-// readRange reads the text of a range whose ends are literals, or date("...") and the like; nil for
-// any other text.
+import "strings"
+
+// readRange reads the text of a range (rule 66): its ends are literals, or date("...") and the
+// like, and one of them may be left out where the range is open; nil for any other text.
 func readRange(text string) *Range {
-	tree, err := parse(text, false, nil)
+	tree, err := parse(omittedEnds(text), false, nil)
 	if err != nil {
 		return nil
 	}
-	switch n := tree.(type) {
-	case *interval:
-		if !fixedEnd(n.low) || !fixedEnd(n.high) {
-			return nil
-		}
-	case *halfRange:
-		if !fixedEnd(n.of) {
-			return nil
-		}
-	default:
+	n, ok := tree.(*interval)
+	if !ok || !fixedEnd(n.low) || !fixedEnd(n.high) {
 		return nil
 	}
 	c := &compiler{src: text, free: map[string]bool{}}
@@ -26,6 +20,24 @@ func readRange(text string) *Range {
 	}
 	r, _ := run(newMachine(nil), nil).(*Range)
 	return r
+}
+
+// omittedEnds writes null for an end that is left out, as in (..10] and [1..).
+func omittedEnds(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) < 4 {
+		return text
+	}
+	open, inner, end := text[:1], strings.TrimSpace(text[1:len(text)-1]), text[len(text)-1:]
+	switch {
+	case strings.HasPrefix(inner, "..") && (open == "(" || open == "]"):
+		inner = "null" + inner
+	case strings.HasSuffix(inner, "..") && (end == ")" || end == "["):
+		inner += "null"
+	case strings.Contains(inner, "null"):
+		return ""
+	}
+	return open + inner + end
 }
 
 // fixedEnd reports whether a node is a literal or a conversion of one.

@@ -95,11 +95,12 @@ func (c *Context) with(name string, v Value) *Context {
 	return n
 }
 
-// Range is an interval between two values of one comparable type, or with one open
-// end: (<10) has no Low (DMN 1.5 section 10.3.2.7).
+// Range is an interval between two values of one comparable type, Low not after High, or
+// with no bound on one side (DMN 1.5 section 10.3.2.7).
 type Range struct {
 	Low, High             Value // nil: no bound on this side
 	LowClosed, HighClosed bool
+	compact               bool // written as (<10): not equal to (null..10)
 	not                   bool // (!=x): everything but the point Low
 }
 

@@ -74,11 +74,6 @@ func (z Zone) offsetAt(t time.Time) int {
 	return offset
 }
 
-// same reports whether both are written the same way.
-func (z Zone) same(o Zone) bool {
-	return z.name == o.name && z.offset == o.offset && z.IsZero() == o.IsZero()
-}
-
 // suffix is what follows the time of day in text.
 func (z Zone) suffix() string {
 	switch {

@@ -1,0 +1,116 @@
+package feel
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// maxLine bounds one line of a batch, in bytes.
+const maxLine = 16 << 20
+
+// Batch reads JSON lines {"expr": TEXT, "context": OBJECT} and answers each with one line,
+// {"value": JSON} or {"error": TEXT}, written before the next is read. The answers see now as
+// their time. An error is returned only when in or out fails, or a line is longer than 16 MiB.
+func Batch(in io.Reader, out io.Writer, now time.Time) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	for lines.Scan() {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		if _, err := out.Write(answer(line, now)); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// answer is the line for one request, with its line end.
+func answer(line []byte, now time.Time) []byte {
+	value, err := evaluateLine(line, now)
+	if err != nil {
+		text, _ := appendText(nil, err.Error())
+		return fmt.Appendf(nil, "{\"error\":%s}\n", text)
+	}
+	return fmt.Appendf(nil, "{\"value\":%s}\n", value)
+}
+
+func evaluateLine(line []byte, now time.Time) ([]byte, error) {
+	var request struct {
+		Expr    *string         `json:"expr"`
+		Context json.RawMessage `json:"context"`
+	}
+	if err := json.Unmarshal(line, &request); err != nil {
+		return nil, fmt.Errorf("the line is no JSON object with expr and context: %w", err)
+	}
+	if request.Expr == nil {
+		return nil, errors.New(`the line has no "expr"`)
+	}
+	vars := NewContext()
+	if len(request.Context) > 0 {
+		v, err := FromJSON(request.Context)
+		if err != nil {
+			return nil, fmt.Errorf("context: %w", err)
+		}
+		c, ok := v.(*Context)
+		if !ok && v != nil {
+			return nil, errors.New("context is not a JSON object")
+		}
+		if ok {
+			vars = c
+		}
+	}
+	return EvalJSON(*request.Expr, vars, now)
+}
+
+// EvalJSON compiles and evaluates an expression that sees the entries of vars, and writes its value
+// as JSON. A function, which has no JSON, is written as null.
+func EvalJSON(expr string, vars *Context, now time.Time) ([]byte, error) {
+	x, err := Compile(expr, WithNames(nestedNames(nil, vars, 0)...))
+	if err != nil {
+		return nil, err
+	}
+	v, err := x.Eval(At(vars, now))
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := v.(*Function); ok {
+		v = nil
+	}
+	return ToJSON(v)
+}
+
+// nestedNames are the names of all entries in v, at any depth.
+func nestedNames(names []string, v Value, depth int) []string {
+	if depth > maxDepth {
+		return names
+	}
+	switch v := v.(type) {
+	case *Context:
+		for _, e := range v.entries {
+			names = nestedNames(append(names, e.Name), e.Value, depth+1)
+		}
+	case List:
+		for _, x := range v {
+			names = nestedNames(names, x, depth+1)
+		}
+	}
+	return names
+}
+
+// At is a Scope that knows the time.
+func At(s Scope, now time.Time) Scope { return clocked{s, now} }
+
+type clocked struct {
+	Scope
+	now time.Time
+}
+
+// Now makes the scope a Clock.
+func (c clocked) Now() time.Time { return c.now }
