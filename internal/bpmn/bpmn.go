@@ -102,6 +102,8 @@ type Node struct {
 
 	// Activities.
 	Loop            *Loop
+	StartQuantity   int // tokens that one start takes; 1 unless the model says more (BPMN 10.3.1)
+	EndQuantity     int // tokens that one completion gives on each outgoing flow
 	ForCompensation bool
 	CompensatedBy   *Node       // the handler, for an activity with a compensation boundary event
 	User            *User       // user tasks; start events with a form
@@ -157,6 +159,7 @@ type EventDefinition struct {
 	CorrelationKey *Expression
 	Timer          *Timer
 	Condition      *Expression
+	LinkTo         *Node  // link throw: the catching event
 	Activity       *Node  // compensation throw: the activity to compensate; nil: the whole scope
 	WaitCompletion bool   // compensation throw; default true
 	CodeVariable   string // catching error and escalation: the variable that takes the code

@@ -59,12 +59,14 @@ func (p *parser) definitions(root *element) {
 	p.defs.TargetNamespace = root.attr("targetNamespace")
 	p.defs.Exporter = root.attr("exporter")
 	p.index(root)
+	p.references(root)
 	p.lenient = isLenient(root)
 	p.build(root)
 	p.decisions(root)
 	for _, process := range p.defs.Processes {
 		p.connect(&process.Scope)
 	}
+	p.associate(root)
 	for _, process := range p.defs.Processes {
 		for n := range process.All {
 			p.details(n)
@@ -104,6 +106,18 @@ func (p *parser) index(e *element) {
 	}
 }
 
+// references notes the event definitions that events refer to.
+func (p *parser) references(e *element) {
+	for _, k := range e.kids {
+		if k.is("eventDefinitionRef") {
+			if target := p.ids[ref(k.trimmed())]; target != nil {
+				p.referred[target] = true
+			}
+		}
+		p.references(k)
+	}
+}
+
 func (p *parser) process(e *element) {
 	process := &Process{
 		ID:         e.attr("id"),
@@ -115,7 +129,7 @@ func (p *parser) process(e *element) {
 		p.fail(e, "10.2", "give it an id", "the process has no id")
 	}
 	p.defs.Processes = append(p.defs.Processes, process)
-	p.processes[e] = process
+	p.byID[process.ID] = process
 	p.scope(e, &process.Scope, nil)
 	p.processDetails(process, e)
 }
@@ -129,7 +143,7 @@ func (p *parser) scope(e *element, s *Scope, parent *Node) {
 		case k.name == "sequenceFlow":
 			f := &Flow{ID: k.attr("id"), Name: k.attr("name"), Line: k.line}
 			s.Flows = append(s.Flows, f)
-			p.flowAt[k] = f
+			p.flowAt[k], p.arrow[f] = f, k
 		case kinds[k.name] != 0:
 			p.node(k, s, parent)
 		}
@@ -179,6 +193,7 @@ func (p *parser) globalTask(e *element) {
 	task.name = globalTasks[e.name]
 	process := &Process{ID: e.attr("id"), Name: e.attr("name"), Executable: true, Global: true, Line: e.line}
 	p.defs.Processes = append(p.defs.Processes, process)
+	p.byID[process.ID] = process
 	p.scopes[&process.Scope] = e
 	p.node(&task, &process.Scope, nil)
 }

@@ -91,3 +91,43 @@ func (p *parser) attach(n *Node, e *element) {
 		to.Boundary = append(to.Boundary, n)
 	}
 }
+
+// associate finds the compensation activities: an association leads to each from a
+// compensation boundary event (BPMN 10.7.2).
+func (p *parser) associate(e *element) {
+	for _, k := range e.kids {
+		if k.is("association") {
+			from, to := p.nodes[ref(k.attr("sourceRef"))], p.nodes[ref(k.attr("targetRef"))]
+			if from != nil && from.Kind != BoundaryEvent {
+				from, to = to, from
+			}
+			p.compensate(k, from, to)
+		}
+		if k.space == nsBPMN {
+			p.associate(k)
+		}
+	}
+}
+
+func (p *parser) compensate(k *element, from, to *Node) {
+	if from == nil || to == nil || from.Kind != BoundaryEvent || from.AttachedTo == nil || !to.Kind.IsActivity() {
+		return
+	}
+	isForCompensation := isTrue(p.source[to].attr("isForCompensation"))
+	switch {
+	case !p.compensates(from):
+		return
+	case !isForCompensation:
+		p.looser(k, "10.7.2", "set isForCompensation=\"true\"", "the compensation activity %q is not marked as one", to.ID)
+	}
+	from.AttachedTo.CompensatedBy = to
+}
+
+func (p *parser) compensates(n *Node) bool {
+	for _, x := range p.definitionsOf(p.source[n]) {
+		if x.is("compensateEventDefinition") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,6 +1,7 @@
 package bpmn
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -80,6 +81,9 @@ func cutExpression(text string) (body, rest string, err error) {
 // reduceExpression turns one expression of the unified expression language, or of a
 // language that writes it the same way, into FEEL.
 func reduceExpression(text string) (string, error) {
+	if len(text) > maxText {
+		return "", errTooLong
+	}
 	j := &juel{text: text}
 	if err := j.next(); err != nil {
 		return "", err
@@ -103,8 +107,15 @@ type juel struct {
 	token string // empty at the end; a string without its quotes
 }
 
-// maxNesting bounds the recursion over hostile text.
-const maxNesting = 64
+// Bounds over hostile text: recursion, the length of one expression, and the length of
+// the FEEL made of it, which repeats parts of its source.
+const (
+	maxNesting = 64
+	maxText    = 16 << 10
+	maxSource  = 64 << 10
+)
+
+var errTooLong = errors.New("the expression is too long")
 
 func (j *juel) next() error {
 	for j.pos < len(j.text) && strings.IndexByte(" \t\r\n", j.text[j.pos]) >= 0 {
@@ -245,6 +256,9 @@ func (j *juel) binary(level, depth int) (string, error) {
 		if y, err = j.binary(level+1, depth); err != nil {
 			break
 		}
+		if len(x)+len(y) > maxSource {
+			return "", errTooLong
+		}
 		if op == "%" {
 			x = "modulo(" + x + ", " + y + ")"
 		} else {
@@ -269,6 +283,9 @@ func (j *juel) unary(depth int) (string, error) {
 			return "", err
 		}
 		x, err := j.unary(depth + 1)
+		if len(x) > maxSource {
+			return "", errTooLong
+		}
 		return emptiness(x), err
 	default:
 		return j.postfix(depth)
@@ -290,6 +307,8 @@ func (j *juel) postfix(depth int) (string, error) {
 	x, err := j.primary(depth)
 	for err == nil {
 		switch {
+		case len(x) > maxSource:
+			return "", errTooLong
 		case j.is("."):
 			if err = j.next(); err != nil {
 				break
@@ -369,8 +388,7 @@ func (j *juel) primary(depth int) (string, error) {
 	return "", fmt.Errorf("unexpected %q", token)
 }
 
-// arguments reads the arguments of a call; the token is the opening parenthesis. The
-// literal ones are told apart, because they may name a variable.
+// arguments reads the arguments of a call; the token is the opening parenthesis.
 func (j *juel) arguments(depth int) (args []string, err error) {
 	if err := j.expect("("); err != nil {
 		return nil, err
@@ -385,7 +403,9 @@ func (j *juel) arguments(depth int) (args []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, x)
+		if args = append(args, x); len(x) > maxSource {
+			return nil, errTooLong
+		}
 	}
 	return args, j.next()
 }

@@ -147,7 +147,7 @@ func assignment(text string) (variable, source string, ok bool) {
 		return "", "", false
 	}
 	j := &juel{text: body}
-	if j.next() != nil {
+	if len(body) > maxText || j.next() != nil {
 		return "", "", false
 	}
 	args, err := j.arguments(0)

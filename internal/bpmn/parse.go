@@ -22,24 +22,30 @@ func (p Problems) Error() string {
 	return b.String()
 }
 
-// String is the problem in one line: where, what, the cure.
+// String is the problem in one line: where, what, the cure, the rule.
 func (p Problem) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "line %d: ", p.Line)
-	if p.Element != "" {
-		fmt.Fprintf(&b, "%s: ", p.Element)
+	if p.Element == "" {
+		return fmt.Sprintf("line %d: %s", p.Line, p.text())
 	}
-	b.WriteString(p.Message)
-	if p.Cure != "" {
-		fmt.Fprintf(&b, "; %s", p.Cure)
-	}
-	if p.Rule != "" {
-		fmt.Fprintf(&b, " (BPMN %s)", p.Rule)
-	}
-	return b.String()
+	return fmt.Sprintf("line %d: %s: %s", p.Line, p.Element, p.text())
 }
 
-// Parse reads one BPMN file. The Definitions are never nil and carry every problem;
+// text is the problem without its place.
+func (p Problem) text() string {
+	text := p.Message
+	if p.Cure != "" {
+		text += "; " + p.Cure
+	}
+	switch {
+	case p.Rule == "":
+		return text
+	case strings.HasPrefix(p.Rule, "DMN"):
+		return text + " (" + p.Rule + ")"
+	}
+	return text + " (BPMN " + p.Rule + ")"
+}
+
+// Parse reads one BPMN file, or one DMN file, which has only decisions. The Definitions are never nil and carry every problem;
 // the error is Definitions.Err, so a caller that only runs models looks at nothing else.
 func Parse(src []byte) (*Definitions, error) {
 	d := &Definitions{}
@@ -126,33 +132,42 @@ func (s *Scope) each(yield func(*Node) bool) bool {
 
 // parser is the state of one Parse. Its methods are in the files named after what they read.
 type parser struct {
-	defs      *Definitions
-	problems  []Problem
-	ids       map[string]*element   // every BPMN element that has an id
-	nodes     map[string]*Node      // flow nodes by id
-	source    map[*Node]*element    // the element of a node
-	scopes    map[*Scope]*element   // the element of a process or sub-process
-	flowAt    map[*element]*Flow    // the flow of an element
-	processes map[*element]*Process // the process of an element
-	lenient   bool                  // written for an engine: see isLenient
+	defs     *Definitions
+	problems []Problem
+	ids      map[string]*element // every BPMN element that has an id
+	nodes    map[string]*Node    // flow nodes by id
+	source   map[*Node]*element  // the element of a node
+	scopes   map[*Scope]*element // the element of a process or sub-process
+	flowAt   map[*element]*Flow  // the flow of an element
+	arrow    map[*Flow]*element  // the element of a flow
+	byID     map[string]*Process // processes and global tasks by id
+	referred map[*element]bool   // event definitions that an eventDefinitionRef names
+	lenient  bool                // written for an engine: see isLenient
 }
 
 func newParser(d *Definitions) *parser {
 	return &parser{
-		defs:      d,
-		ids:       map[string]*element{},
-		nodes:     map[string]*Node{},
-		source:    map[*Node]*element{},
-		scopes:    map[*Scope]*element{},
-		flowAt:    map[*element]*Flow{},
-		processes: map[*element]*Process{},
+		defs:     d,
+		ids:      map[string]*element{},
+		nodes:    map[string]*Node{},
+		source:   map[*Node]*element{},
+		scopes:   map[*Scope]*element{},
+		flowAt:   map[*element]*Flow{},
+		arrow:    map[*Flow]*element{},
+		byID:     map[string]*Process{},
+		referred: map[*element]bool{},
 	}
 }
 
 // maxProblems bounds what a hostile file can make us say.
 const maxProblems = 500
 
+// report notes a problem. In a process that says it is not executable every problem is a
+// warning: it describes, and nobody will run it.
 func (p *parser) report(at *element, s Severity, rule, message, cure string) {
+	if at.descriptive() {
+		s = Warning
+	}
 	if len(p.problems) < maxProblems {
 		p.problems = append(p.problems, Problem{at.owner(), at.line, s, rule, message, cure})
 	}
@@ -166,9 +181,25 @@ func (p *parser) warn(at *element, rule, cure, format string, args ...any) {
 	p.report(at, Warning, rule, fmt.Sprintf(format, args...), cure)
 }
 
+// sorted gives the problems in order of line, each once.
 func (p *parser) sorted() []Problem {
+	seen := make(map[Problem]bool, len(p.problems))
+	p.problems = slices.DeleteFunc(p.problems, func(x Problem) bool {
+		again := seen[x]
+		seen[x] = true
+		return again
+	})
 	slices.SortStableFunc(p.problems, func(a, b Problem) int { return a.Line - b.Line })
-	return slices.Compact(p.problems)
+	return p.problems
+}
+
+func (e *element) descriptive() bool {
+	for ; e != nil; e = e.parent {
+		if e.is("process") {
+			return e.attr("isExecutable") == "false"
+		}
+	}
+	return false
 }
 
 // owner is the id that a problem at e is shown under: its own or that of the nearest
