@@ -89,6 +89,10 @@ func dialectOf(dsn string) dialect {
 		return &sqlite{}
 	case "postgres", "postgresql":
 		return &postgres{}
+	case "mysql":
+		return &mysql{}
+	case "sqlserver":
+		return &sqlserver{}
 	}
 	return nil
 }

@@ -65,6 +65,9 @@ func (t *Table) check() error {
 		if err := t.checkKeyed(x.Columns, "index "+x.Name); err != nil {
 			return err
 		}
+		if x.Unique && x.Where != "" {
+			return fmt.Errorf("%s: index %s is unique for a part of the rows only, which MySQL has not", t.Name, x.Name)
+		}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Kinds are the databases that Each runs a test over.
-var Kinds = []string{"sqlite", "postgres"}
+var Kinds = []string{"sqlite", "postgres", "mariadb"}
 
 // Open opens a fresh database of a kind of Kinds, without any tables but those that db
 // itself needs. It is dropped when the test ends. Where the server's programs are

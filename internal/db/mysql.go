@@ -1,0 +1,211 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	driver "github.com/go-sql-driver/mysql"
+)
+
+// mysql is MySQL 8.0.19 and MariaDB 10.6, and later. A group is locked, checked here,
+// and written, in two round trips (see commit).
+//
+// Arguments are put into the text by the driver, for a prepared statement would cost a
+// round trip each time.
+type mysql struct{}
+
+func (*mysql) kind() string { return "mysql" }
+
+func (m *mysql) open(cfg Config) (pools, error) {
+	u, err := url.Parse(cfg.DSN)
+	if err != nil {
+		return pools{}, err
+	}
+	c := driver.NewConfig()
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.DBName = strings.TrimPrefix(u.Path, "/")
+	c.Net, c.Addr = "tcp", u.Host
+	if u.Port() == "" {
+		c.Addr = net.JoinHostPort(u.Hostname(), "3306")
+	}
+	if socket := u.Query().Get("socket"); socket != "" {
+		c.Net, c.Addr = "unix", socket
+	}
+	c.TLSConfig = u.Query().Get("tls")
+	if c.DBName == "" {
+		return pools{}, errors.New("expected the name of a database after the host")
+	}
+	c.InterpolateParams = true
+	c.ClientFoundRows = true
+	c.Logger = &driver.NopLogger{} // what it would say comes back as an error too
+	main := mysqlPool(c, cfg.MaxConns)
+	hot := c.Clone()
+	hot.MultiStatements = true // on this handle only, which sees no text from outside this package
+	return pools{read: main, write: main, hot: mysqlPool(hot, hotConns)}, nil
+}
+
+func mysqlPool(c *driver.Config, conns int) *sql.DB {
+	connector, _ := driver.NewConnector(c) // fails for a configuration that ParseDSN would refuse
+	pool := sql.OpenDB(&session{connector, []string{
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
+	}})
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	return pool
+}
+
+func (*mysql) placeholder(int) string { return "?" }
+
+func (*mysql) name(word string) string { return word }
+
+func (*mysql) wildcards() string { return "%_!" }
+
+func (*mysql) fragment(name string) (string, bool) {
+	switch name {
+	case "now":
+		return "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)", true
+	case "limit", "atmost":
+		return "LIMIT ?", true
+	case "page":
+		return "LIMIT ?, ?", true
+	case "dual":
+		return "", true
+	}
+	return "", false
+}
+
+func (*mysql) columnType(c *Column) string {
+	switch c.Type {
+	case BigInt:
+		return "bigint"
+	case Int:
+		return "int"
+	case Bool:
+		return "smallint"
+	case Text:
+		return fmt.Sprintf("varchar(%d)", c.Size)
+	case Long:
+		return "longtext"
+	}
+	return "longblob"
+}
+
+func (*mysql) columnDefault(c *Column) string {
+	switch c.Type {
+	case Text:
+		return "''"
+	case Long, Bytes:
+		return "('')"
+	}
+	return "0"
+}
+
+// createTable names the collation that compares byte by byte and minds blanks at the
+// end; MariaDB and MySQL have different ones and each reads only its comment.
+func (m *mysql) createTable(t *Table, columns []Column) []string {
+	return []string{tableText(m, t, columns,
+		") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 /*M! COLLATE=utf8mb4_nopad_bin */ /*!80017 COLLATE=utf8mb4_0900_bin */")}
+}
+
+func (*mysql) partialIndexes() bool { return false }
+
+// exists: DDL ends the transaction it is in, so a migration may have been done by half.
+func (*mysql) exists(err error) bool {
+	switch mysqlCode(err) {
+	case 1050, 1060, 1061:
+		return true
+	}
+	return false
+}
+
+func (*mysql) tableCount(ctx context.Context, conn *sql.Conn, table string) (n int, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = ?", table).Scan(&n)
+	return n, err
+}
+
+// lock is one of the server, so its name holds that of the database.
+func (*mysql) lock(ctx context.Context, conn *sql.Conn) (func(context.Context, bool) error, error) {
+	const name = "CONCAT('paceline ', LEFT(database(), 50))"
+	var got sql.NullInt64
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", 600)").Scan(&got); err != nil {
+		return nil, err
+	}
+	if got.Int64 != 1 {
+		return nil, errors.New("another process has been migrating the schema for ten minutes")
+	}
+	return func(ctx context.Context, _ bool) error {
+		_, err := conn.ExecContext(ctx, "DO RELEASE_LOCK("+name+")")
+		return err
+	}, nil
+}
+
+func mysqlCode(err error) uint16 {
+	var e *driver.MySQLError
+	if errors.As(err, &e) {
+		return e.Number
+	}
+	return 0
+}
+
+func (*mysql) fault(err error) fault {
+	switch mysqlCode(err) {
+	case 0:
+		if errors.Is(err, driver.ErrInvalidConn) {
+			return faultLost
+		}
+		return commonFault(err)
+	case 1205, 1213, 1020: // lock wait, deadlock, row changed since it was read
+		return faultRetry
+	case 1062, 1586:
+		return faultDuplicate
+	case 1048, 1153, 1264, 1292, 1364, 1366, 1406, 1451, 1452, 3819, 4025:
+		return faultData
+	case 1040, 1203: // too many connections
+		return faultAway
+	case 1053, 1317, 1927: // shutdown, interrupted, killed
+		return faultLost
+	}
+	return faultOther
+}
+
+// insertIgnore may let the server pass over errors: Column.fit has found all others.
+func (*mysql) insertIgnore(t *Table) string {
+	return "INSERT IGNORE" + strings.TrimPrefix(insertText(t), "INSERT")
+}
+
+// lease locks, changes and reads the rows.
+func (m *mysql) lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) error) error {
+	d.trip(2)
+	tx, err := d.pools.hot.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	key, table := l.Table.Key[0], l.Table.Name
+	var keys []any
+	err = d.leaseRows(ctx, tx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s {limit} FOR UPDATE SKIP LOCKED", key, table, l.Where, l.OrderBy),
+		append(append([]any{}, l.Args...), l.Limit), func(row Scanner) error {
+			var key any
+			err := row.Scan(&key)
+			keys = append(keys, key)
+			return err
+		})
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	in := fmt.Sprintf(" WHERE %s IN (?)", key)
+	if _, err := d.exec(ctx, tx, "UPDATE "+table+" SET "+l.sets()+in, append(append([]any{}, l.Values...), In(keys))); err != nil {
+		return err
+	}
+	if err := d.leaseRows(ctx, tx, "SELECT "+l.returns()+" FROM "+table+in, []any{In(keys)}, scan); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
