@@ -99,9 +99,7 @@ func (o *Org) grant(ctx context.Context, tx *db.Tx, role string, member db.ID) e
 
 // keepAnAdmin refuses the change at hand when it leaves nobody who could undo it.
 func keepAnAdmin(ctx context.Context, tx *db.Tx) error {
-	var n int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM org_user u, org_member m, org_group g
-		WHERE m.member_id = u.id AND g.id = m.group_id AND g.kind = ? AND g.name = ? AND u.disabled = 0`, KindRole, RoleAdmin).Scan(&n)
+	n, err := countAdmins(ctx, tx)
 	if err == nil && n == 0 {
 		return errs.New(errs.Conflict, "this would leave no enabled user with the role %s", RoleAdmin).
 			WithCure("give the role to another user first")
