@@ -1,0 +1,364 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// unit is what a group does to one instance: its commands, in order, and the one
+// Change that they have become.
+type unit struct {
+	instance db.ID
+	base     *snapshot // as it was read; nil when the unit starts the instance
+	next     *snapshot // as it will be; nil before the first command
+	mark     db.ID     // stands in the history rows of this attempt
+	change   *db.Change
+	members  []member
+	held     []*job
+	rings    map[ring]struct{}
+}
+
+// member is a command that fits the state.
+type member struct {
+	*call
+	answer json.RawMessage
+}
+
+// plan runs the commands against what is known of their instances and makes one unit for each
+// instance. A command that does not fit is answered here and hurts no other. later are those
+// that must not share a commit with an earlier one.
+func (l *lane) plan(ctx context.Context, calls []*call) (units []*unit, later []*call) {
+	known, err := l.r.load(ctx, instancesOf(calls))
+	if err != nil {
+		for _, c := range calls {
+			c.fail(err)
+		}
+		return nil, nil
+	}
+	byInstance := make(map[db.ID]*unit, len(calls))
+	for _, c := range calls {
+		u := byInstance[c.Instance]
+		if u == nil {
+			u = &unit{instance: c.Instance, base: known[c.Instance], change: &db.Change{}, rings: map[ring]struct{}{}}
+			u.next = u.base
+			byInstance[c.Instance] = u
+		}
+		if len(u.members) > 0 && (c.alone || u.members[0].alone) {
+			later = append(later, c)
+			continue
+		}
+		if c.ctx.Err() != nil {
+			c.fail(errs.New(errs.Unavailable, "the caller has gone: %w", c.ctx.Err()))
+			continue
+		}
+		if err := l.step(ctx, u, c); err != nil {
+			if l.again(c) {
+				later = append(later, c)
+			} else {
+				l.refused(ctx, c, err)
+			}
+			continue
+		}
+		if len(u.members) == 1 {
+			units = append(units, u)
+		}
+	}
+	for _, u := range units {
+		if err := u.finish(); err != nil {
+			panic(err) // a state that cannot be encoded is a defect of the engine
+		}
+	}
+	return units, later
+}
+
+// again reports whether a refused command deserves another look: the state it was refused by may have come
+// from the cache, and another node may have been there since.
+func (l *lane) again(c *call) bool {
+	if _, start := c.Event.(engine.Start); start || c.fresh {
+		return false
+	}
+	c.fresh = true
+	l.r.cache.drop(c.Instance)
+	return true
+}
+
+func instancesOf(calls []*call) []db.ID {
+	seen := make(map[db.ID]bool, len(calls))
+	var ids []db.ID
+	for _, c := range calls {
+		if _, start := c.Event.(engine.Start); !start && !seen[c.Instance] {
+			seen[c.Instance] = true
+			ids = append(ids, c.Instance)
+		}
+	}
+	return ids
+}
+
+// step applies one command to its unit. When it fails, the unit is as it was. A panic is the command's
+// own failure: one broken model must not stop a lane.
+func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.r.log.Error("a transition panicked", "instance", c.Instance, "event", fmt.Sprintf("%T", c.Event), "panic", p, "stack", string(debug.Stack()))
+			err = errs.New(errs.Internal, "the transition failed: %v", p)
+		}
+	}()
+	from, err := l.from(ctx, u, c)
+	if err != nil {
+		return err
+	}
+	var drawn []db.ID
+	now := l.r.now()
+	state, effects, err := engine.Step(from.def, from.state, c.Event, engine.Env{Now: now, NewID: func() engine.ID {
+		id := l.r.deps.NewID()
+		drawn = append(drawn, id)
+		return engine.ID(id)
+	}})
+	if err != nil {
+		return err
+	}
+	t := &Transition{
+		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: from.Definition, Process: from.def,
+		Seq: from.Seq + 1, Version: u.version(),
+		Now: now, Actor: c.Actor, By: c.By, Note: c.Note, Event: c.Event,
+		Before: from.state, After: state, Effects: effects,
+	}
+	mark := u.mark
+	if mark == 0 {
+		mark = l.r.deps.NewID()
+	}
+	w := &rows{r: l.r, t: t, change: &db.Change{}, rings: map[ring]struct{}{}}
+	w.insert(Histories, from.ID, t.Seq, mark, now.UnixMicro(), c.Actor, cut(c.By, 250), eventName(c.Event), c.Note,
+		pack(c.event), packIDs(drawn), packTrace(effects))
+	if err := w.apply(ctx); err != nil {
+		return err
+	}
+	if err := l.extend(w, c); err != nil {
+		return err
+	}
+	answer, err := w.claim(c)
+	if err != nil {
+		return err
+	}
+	u.add(from, w, member{c, answer}, mark)
+	return nil
+}
+
+// from is the snapshot that the command starts at.
+func (l *lane) from(ctx context.Context, u *unit, c *call) (*snapshot, error) {
+	start, isStart := c.Event.(engine.Start)
+	switch {
+	case u.next != nil:
+		return u.next, u.next.err
+	case !isStart:
+		return nil, errs.New(errs.NotFound, "there is no instance %s", c.Instance)
+	}
+	def, err := l.r.deps.Definitions.Definition(ctx, c.Definition)
+	if err != nil {
+		return nil, err
+	}
+	root := c.root
+	if root == 0 {
+		root = c.Instance
+	}
+	return &snapshot{def: def, Instance: Instance{
+		ID: c.Instance, Definition: c.Definition, Root: root, Parent: db.ID(start.Parent),
+		BusinessKey: cut(start.BusinessKey, 250), Status: Running, Started: l.r.now(),
+	}}, nil
+}
+
+// extend adds the rows that others keep of a transition.
+func (l *lane) extend(w *rows, c *call) error {
+	if l.r.deps.Project != nil {
+		if err := l.r.deps.Project(w.t, w.change); err != nil {
+			return err
+		}
+	}
+	if c.With != nil {
+		if err := c.With(w.t, w.change); err != nil {
+			return err
+		}
+	}
+	if c.drop != 0 {
+		w.gone(Jobs, "id", engine.ID(c.drop))
+	}
+	return nil
+}
+
+// claim makes the answer, and claims the command's key for it.
+func (w *rows) claim(c *call) (json.RawMessage, error) {
+	res := Result{Instance: w.t.Instance, Version: w.t.Version}
+	if c.Answer != nil {
+		answer, err := json.Marshal(c.Answer(w.t))
+		if err != nil {
+			return nil, errs.New(errs.Internal, "the answer cannot be kept: %w", err)
+		}
+		res.Answer = answer
+	}
+	if c.once.Key == "" {
+		return res.Answer, nil
+	}
+	kept, err := json.Marshal(res)
+	if err != nil {
+		return nil, err
+	}
+	w.change.Claims = append(w.change.Claims, db.Claim{Key: c.once.Key, Hash: c.once.Hash, Answer: kept})
+	return res.Answer, nil
+}
+
+// version is what the instance has once the unit is committed.
+func (u *unit) version() int64 {
+	if u.base == nil {
+		return 1
+	}
+	return u.base.Version + 1
+}
+
+func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID) {
+	next := *from
+	next.state = w.t.After
+	next.Seq = w.t.Seq
+	next.Version = w.t.Version
+	if how, ended := w.t.Ended(); ended {
+		next.Status, next.Ended = statusOf(how), w.t.Now
+	}
+	u.next, u.mark = &next, mark
+	u.members = append(u.members, m)
+	u.held = append(u.held, w.held...)
+	for r := range w.rings {
+		u.rings[r] = struct{}{}
+	}
+	join(u.change, w.change)
+}
+
+// finish adds the instance's own row and makes the Change what db.Commit wants.
+func (u *unit) finish() error {
+	raw, err := u.next.state.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	n := u.next
+	n.size = int64(len(raw))
+	if u.base == nil {
+		u.change.Inserts = append(u.change.Inserts, db.Row{Table: Instances, Values: []any{
+			n.ID, n.Version, n.Definition, n.Root, n.Parent, n.BusinessKey, int(n.Status), n.Seq, stamp(n.Started), stamp(n.Ended), pack(raw),
+		}})
+	} else {
+		u.change.Guards = append(u.change.Guards, db.Guard{
+			Table: Instances, Key: int64(n.ID), Version: u.base.Version, Columns: instanceStep,
+			Values: []any{int(n.Status), n.Seq, stamp(n.Ended), pack(raw)},
+		})
+	}
+	fold(u.change)
+	return nil
+}
+
+// settle gives every member its outcome and returns those that run again.
+func (l *lane) settle(ctx context.Context, units []*unit, outcomes []error) (again []*call) {
+	for i, u := range units {
+		err := outcomes[i]
+		if errors.Is(err, db.ErrUnknown) {
+			err = l.find(ctx, u, err)
+		}
+		var claimed *db.Claimed
+		switch {
+		case err == nil:
+			l.done(u)
+		case errors.Is(err, db.ErrStale):
+			again = append(again, l.stale(u)...)
+		case errors.As(err, &claimed):
+			again = append(again, l.claimed(u, claimed)...)
+		case len(u.members) > 1 && !errs.Is(err, errs.Unavailable):
+			for _, m := range u.members {
+				m.alone = true
+				again = append(again, m.call)
+			}
+		default:
+			l.r.cache.drop(u.instance)
+			for _, m := range u.members {
+				m.fail(err)
+			}
+		}
+	}
+	return again
+}
+
+// done tells everybody: first who asked, then who listens, then the jobs.
+func (l *lane) done(u *unit) {
+	l.r.cache.put(u.next)
+	for _, m := range u.members {
+		m.call.answer(Result{Instance: u.instance, Version: u.next.Version, Answer: m.answer})
+	}
+	for _, g := range u.change.Gones {
+		if g.Table == Jobs {
+			l.r.jobs.forget(db.ID(g.Value))
+		}
+	}
+	for _, j := range u.held {
+		l.r.jobs.add(j)
+	}
+	for r := range u.rings {
+		l.r.deps.Ring(r.topic, r.key)
+	}
+}
+
+// maxStale bounds how often a command is re-run because another node was faster each time.
+const maxStale = 100
+
+func (l *lane) stale(u *unit) (again []*call) {
+	l.r.cache.drop(u.instance)
+	for _, m := range u.members {
+		if m.tries++; m.tries > maxStale {
+			m.fail(errs.New(errs.Unavailable, "instance %s changes faster than this command can follow", u.instance).RetryAfter(time.Second))
+			continue
+		}
+		again = append(again, m.call)
+	}
+	return again
+}
+
+// claimed answers the member whose key was taken with what is kept; the others run again.
+func (l *lane) claimed(u *unit, by *db.Claimed) (again []*call) {
+	l.r.cache.drop(u.instance)
+	for _, m := range u.members {
+		switch {
+		case m.once.Key != by.Key:
+			again = append(again, m.call)
+		case m.once.Hash != by.Hash:
+			m.fail(db.ErrKeyReused)
+		default:
+			m.replay(by.Answer)
+		}
+	}
+	return again
+}
+
+// find resolves a commit whose outcome is unknown: the unit's mark is in the history, or it never
+// happened and runs again. While the database does not answer, the caller is told the truth.
+func (l *lane) find(ctx context.Context, u *unit, unknown error) error {
+	first := u.next.Seq - int64(len(u.members)) + 1
+	pause := 10 * time.Millisecond
+	for range 8 {
+		var mark db.ID
+		err := l.r.deps.DB.QueryRow(ctx, "SELECT mark FROM history WHERE instance = ? AND seq = ?", u.instance, first).Scan(&mark)
+		switch {
+		case errors.Is(err, db.ErrNoRows):
+			return db.ErrStale
+		case err == nil && mark == u.mark:
+			return nil
+		case err == nil:
+			return db.ErrStale
+		}
+		time.Sleep(pause)
+		pause *= 2
+	}
+	return unknown
+}

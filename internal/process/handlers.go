@@ -1,0 +1,191 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// Handler does the jobs of one type. It returns the variables to set, or an error: a *BPMNError
+// for the model to catch, Permanent for one that trying again does not cure, and any other
+// is tried again after a while as often as the model says; then it becomes an incident.
+//
+// A handler may be called again for a job that was done, when the node died before that
+// was written down. What it changes outside carries Job.Key, so that the other side can tell.
+type Handler func(context.Context, Job) (feel.Vars, error)
+
+// Job is what a Handler is given.
+type Job struct {
+	ID         db.ID
+	Instance   db.ID
+	Root       db.ID // the ticket
+	Definition db.ID
+	Type       string
+	Key        string // idempotency key for effects outside: the same at every attempt
+	Node       *bpmn.Node
+	Vars       feel.Vars
+	Last       bool // no attempt is left after this one
+}
+
+// BPMNError is an error of the business that the model may catch (BPMN 10.5.1).
+type BPMNError struct {
+	Code    string
+	Message string
+	Vars    feel.Vars
+}
+
+func (e *BPMNError) Error() string { return e.Code + ": " + e.Message }
+
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// Permanent marks an error that trying again does not cure: it becomes an incident at once.
+func Permanent(err error) error { return permanent{err} }
+
+// work is what this node knows of a piece of work beside its row.
+type work struct {
+	vars   feel.Vars    // what the handler sees; nil: read the instance
+	result engine.Event // once the handler has ended for good
+	tries  int          // attempts that this node has made
+}
+
+func (w *rows) openJob(e *engine.OpenJob) error {
+	retries := w.r.cfg.Retries
+	if e.Node.Work != nil && e.Node.Work.Retries > 0 {
+		retries = e.Node.Work.Retries
+	}
+	kind := jobExternal
+	if w.r.deps.Handlers[e.Type] != nil {
+		kind = jobWork
+	}
+	w.job(&job{id: db.ID(e.Job), kind: kind, typ: e.Type, node: e.Node.ID, retries: retries, work: &work{vars: e.Vars}})
+	return nil
+}
+
+// doWork calls the handler and gives its result to the instance.
+func (j *jobs) doWork(ctx context.Context, x *job) error {
+	if x.work == nil {
+		x.work = &work{}
+	}
+	if x.work.result == nil {
+		job, err := j.r.describe(ctx, x)
+		if err != nil {
+			return err
+		}
+		vars, err := j.call(ctx, job)
+		if ctx.Err() != nil {
+			return errs.New(errs.Unavailable, "the node stops: %w", ctx.Err())
+		}
+		if err != nil && x.retries > 1 && !final(err) {
+			return j.retry(ctx, x, err)
+		}
+		x.work.result = result(job, vars, err)
+	}
+	return j.r.give(ctx, x, x.instance, x.work.result)
+}
+
+// final errors are not tried again.
+func final(err error) bool {
+	var coded *BPMNError
+	var lasting permanent
+	return errors.As(err, &coded) || errors.As(err, &lasting)
+}
+
+func result(job Job, vars feel.Vars, err error) engine.Event {
+	var coded *BPMNError
+	switch {
+	case err == nil:
+		return engine.JobDone{Job: engine.ID(job.ID), Vars: vars}
+	case errors.As(err, &coded):
+		return engine.JobFailed{Job: engine.ID(job.ID), Code: coded.Code, Message: coded.Message, Vars: coded.Vars}
+	}
+	return engine.JobFailed{Job: engine.ID(job.ID), Message: err.Error()}
+}
+
+// describe makes what the handler sees. NotFound: the instance or the job is no more.
+func (r *Runtime) describe(ctx context.Context, x *job) (Job, error) {
+	def, err := r.deps.Definitions.Definition(ctx, x.definition)
+	if err != nil {
+		return Job{}, err
+	}
+	vars := x.work.vars
+	if vars == nil {
+		known, err := r.readSnapshots(ctx, []db.ID{x.instance})
+		if err != nil {
+			return Job{}, err
+		}
+		if len(known) == 0 {
+			return Job{}, errs.New(errs.NotFound, "there is no instance %s", x.instance)
+		}
+		if err := known[0].err; err != nil {
+			return Job{}, err
+		}
+		visible, open := known[0].state.Visible(engine.ID(x.id))
+		if !open {
+			return Job{}, errs.New(errs.NotFound, "job %s is not open", x.id)
+		}
+		vars = inputs(def.Node(x.node), visible)
+	}
+	return Job{
+		ID: x.id, Instance: x.instance, Root: x.root, Definition: x.definition, Type: x.typ,
+		Key: "job-" + x.id.String(), Node: def.Node(x.node), Vars: vars, Last: x.retries <= 1,
+	}, nil
+}
+
+// inputs are the declared inputs of a node, else all that is visible.
+func inputs(n *bpmn.Node, visible feel.Vars) feel.Vars {
+	if n == nil || len(n.Inputs) == 0 {
+		return visible
+	}
+	declared := feel.Vars{}
+	for _, m := range n.Inputs {
+		if v, ok := visible[m.Target]; ok {
+			declared[m.Target] = v
+		}
+	}
+	return declared
+}
+
+func (j *jobs) call(ctx context.Context, job Job) (vars feel.Vars, err error) {
+	handler := j.r.deps.Handlers[job.Type]
+	if handler == nil {
+		return nil, Permanent(fmt.Errorf("this node has no handler for jobs of type %q", job.Type))
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			j.r.log.Error("a job handler panicked", "job", job.ID, "type", job.Type, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("the handler of %q failed: %v", job.Type, p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, j.r.cfg.JobTimeout)
+	defer cancel()
+	return handler(ctx, job)
+}
+
+// retry counts a failed attempt and waits for the next. When the row is no longer ours,
+// somebody else does it, or nobody wants it.
+func (j *jobs) retry(ctx context.Context, x *job, cause error) error {
+	x.work.tries++
+	due := j.r.now().Add(backoff(j.r.cfg.Backoff, x.work.tries, time.Hour))
+	n, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET retries = ?, due = ?, error = ? WHERE id = ? AND owner = ? AND epoch = ?",
+		x.retries-1, due.UnixMicro(), cause.Error(), x.id, j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return nil
+	}
+	x.retries--
+	x.waits = 0
+	j.later(x, due)
+	return errPutBack
+}

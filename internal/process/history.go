@@ -1,0 +1,173 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// Entry is one transition as people read it.
+type Entry struct {
+	Seq     int64     `json:"seq"`
+	At      time.Time `json:"at"`
+	Actor   db.ID     `json:"actor"`
+	By      string    `json:"by,omitempty"`
+	Kind    string    `json:"kind"` // of the event: start, taskCompleted ...
+	Note    string    `json:"note,omitempty"`
+	Moments []Moment  `json:"moments,omitempty"`
+}
+
+// Moment is what happened to one element.
+type Moment struct {
+	What string `json:"what"` // entered, completed, cancelled
+	Node string `json:"node"`
+	Name string `json:"name,omitempty"`
+	Turn int    `json:"turn,omitempty"` // 1.. in a loop or multi-instance
+}
+
+var momentNames = map[engine.Moment]string{
+	engine.Entered: "entered", engine.Completed: "completed", engine.Cancelled: "cancelled",
+}
+
+func packTrace(effects []engine.Effect) []byte {
+	moments := []Moment{}
+	for _, effect := range effects {
+		if t, ok := effect.(engine.Trace); ok {
+			moments = append(moments, Moment{What: momentNames[t.What], Node: t.Node.ID, Name: t.Node.Name, Turn: t.Loop})
+		}
+	}
+	raw, err := json.Marshal(moments)
+	if err != nil {
+		panic(err) // strings and numbers always encode
+	}
+	return pack(raw)
+}
+
+// eventName is the kind of an event as the history has it: taskCompleted for engine.TaskCompleted.
+func eventName(ev engine.Event) string {
+	_, name, _ := strings.Cut(fmt.Sprintf("%T", ev), ".")
+	first := []rune(name)
+	first[0] = unicode.ToLower(first[0])
+	return string(first)
+}
+
+// History lists transitions of an instance after a seq, oldest first.
+func (q *Query) History(ctx context.Context, instance db.ID, after int64, limit int) ([]Entry, error) {
+	return db.All(ctx, q.db, func(s db.Scanner) (Entry, error) {
+		var e Entry
+		var at int64
+		var trace []byte
+		if err := s.Scan(&e.Seq, &at, &e.Actor, &e.By, &e.Kind, &e.Note, &trace); err != nil {
+			return e, err
+		}
+		e.At = moment(at)
+		raw, err := unpack(trace)
+		if err != nil {
+			return e, fmt.Errorf("history %s/%d: %w", instance, e.Seq, err)
+		}
+		return e, json.Unmarshal(raw, &e.Moments)
+	}, "SELECT seq, at, actor, actor_name, kind, note, trace FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, limit)
+}
+
+// Replay does an instance's history again and compares the outcome with the stored state, byte by byte.
+// A difference is an error that names the first seq that could not be done, or the states.
+func (q *Query) Replay(ctx context.Context, instance db.ID) (err error) {
+	defer errs.Wrap(&err, "process.Replay")
+	in, packed, err := q.row(ctx, instance)
+	if err != nil {
+		return err
+	}
+	stored, err := unpack(packed)
+	if err != nil {
+		return err
+	}
+	def, err := q.definitions.Definition(ctx, in.Definition)
+	if err != nil {
+		return err
+	}
+	var state *engine.State
+	for seq := int64(0); seq < in.Seq; {
+		page, err := q.recorded(ctx, instance, seq)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			return fmt.Errorf("the history of %s ends at %d, not at %d", instance, seq, in.Seq)
+		}
+		for _, rec := range page {
+			seq++
+			if rec.seq != seq {
+				return fmt.Errorf("the history of %s lacks %d", instance, seq)
+			}
+			if state, err = rec.repeat(def, state); err != nil {
+				return fmt.Errorf("history %s/%d: %w", instance, seq, err)
+			}
+		}
+	}
+	again, err := state.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, stored) {
+		return fmt.Errorf("the history of %s gives another state: %s, stored %s", instance, show(again), show(stored))
+	}
+	return nil
+}
+
+// record is a history row as it was written.
+type record struct {
+	seq, at    int64
+	event, ids []byte
+}
+
+func (q *Query) recorded(ctx context.Context, instance db.ID, after int64) ([]record, error) {
+	return db.All(ctx, q.db, func(s db.Scanner) (r record, err error) {
+		return r, s.Scan(&r.seq, &r.at, &r.event, &r.ids)
+	}, "SELECT seq, at, event, ids FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, 500)
+}
+
+// repeat does the transition again, with the same clock and the same ids.
+func (r record) repeat(def *engine.Definition, state *engine.State) (*engine.State, error) {
+	raw, err := unpack(r.event)
+	if err != nil {
+		return nil, err
+	}
+	event, err := engine.DecodeEvent(raw)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := unpackIDs(r.ids)
+	if err != nil {
+		return nil, err
+	}
+	drawn := 0
+	next, _, err := engine.Step(def, state, event, engine.Env{Now: moment(r.at), NewID: func() engine.ID {
+		if drawn++; drawn > len(ids) {
+			return 0 // found out below
+		}
+		return engine.ID(ids[drawn-1])
+	}})
+	if err == nil && drawn != len(ids) {
+		err = fmt.Errorf("it drew %d ids, and %d when it was done first", drawn, len(ids))
+	}
+	return next, err
+}
+
+// show is a state as people can read it, or its size.
+func show(encoded []byte) string {
+	state, err := engine.DecodeState(encoded)
+	if err == nil {
+		if text, err := json.Marshal(state); err == nil {
+			return string(text)
+		}
+	}
+	return fmt.Sprintf("%d bytes", len(encoded))
+}

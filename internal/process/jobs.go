@@ -1,0 +1,353 @@
+package process
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/service"
+)
+
+// jobKind says what is to be done when a job is due.
+type jobKind int
+
+const (
+	jobWork        jobKind = iota + 1 // call the handler of the type, then JobDone or JobFailed
+	jobExternal                       // the same, done by whoever fetches it
+	jobTimer                          // TimerFired
+	jobStartTimer                     // start an instance, see Runtime.SetStarts
+	jobTell                           // give an event to another instance
+	jobStartChild                     // start a called instance
+	jobCancelChild                    // cancel one, or keep it from starting
+	jobMessage                        // find a receiver of a message
+	jobSignal                         // give a signal to all who wait for it
+)
+
+// job is a row of Jobs that this node holds.
+type job struct {
+	id, instance, root, definition db.ID
+	kind                           jobKind
+	typ                            string
+	node                           string
+	due                            time.Time
+	retries                        int // attempts left, the next one included
+	payload                        []byte
+	created                        time.Time
+
+	work   *work // of a jobWork, see handlers.go
+	waits  int   // times in a row that it could not be done for want of something
+	taken  bool  // from the database and not from the transition that made it
+	closed bool  // its row is gone
+	index  int   // in the heap; -1: being done
+}
+
+// job writes a job of this transition. One that is due soon is held by this node from the
+// start and done from memory after the commit, so nobody has to look for it.
+func (w *rows) job(j *job) {
+	if j.instance == 0 {
+		j.instance = w.t.Instance
+	}
+	j.root, j.definition, j.created = w.t.Root, w.t.Definition, w.t.Now
+	if j.due.IsZero() {
+		j.due = w.t.Now
+	}
+	var owner, epoch int64
+	if j.kind != jobExternal && w.r.jobs.wants(j.due) {
+		owner, epoch = w.r.deps.Lease.Number(), w.r.deps.Lease.Epoch()
+		w.held = append(w.held, j)
+	}
+	w.change.Inserts = append(w.change.Inserts, j.row(owner, epoch))
+}
+
+func (j *job) row(owner, epoch int64) db.Row {
+	return db.Row{Table: Jobs, Values: []any{
+		j.id, j.instance, j.root, j.definition, int(j.kind), j.typ, j.node,
+		owner, epoch, j.due.UnixMicro(), j.retries, j.created.UnixMicro(), j.payload, "",
+	}}
+}
+
+// jobs does what is due: it holds jobs in memory by due time, hands them to a bounded number of
+// workers, and looks in the database for what nobody holds.
+type jobs struct {
+	r     *Runtime
+	look  *service.Loop
+	group *service.Group
+	ready chan *job
+
+	mu   sync.Mutex
+	open bool
+	byID map[db.ID]*job // waiting and being done
+	wait dueHeap
+	wake chan struct{}
+}
+
+func newJobs(r *Runtime) *jobs {
+	j := &jobs{r: r, ready: make(chan *job), byID: map[db.ID]*job{}, wake: make(chan struct{}, 1)}
+	j.look = service.NewLoop(r.cfg.PollEvery, j.poll)
+	j.group = service.NewGroup(r.log)
+	for range r.cfg.Workers {
+		j.group.Add("worker", service.NewBackground(j.worker))
+	}
+	j.group.Add("dispatch", service.NewBackground(j.dispatch))
+	j.group.Add("look", j.look)
+	return j
+}
+
+// Start begins to do jobs.
+func (j *jobs) Start(ctx context.Context) error {
+	j.mu.Lock()
+	j.open = true
+	j.mu.Unlock()
+	return j.group.Start(ctx)
+}
+
+// Stop interrupts the handlers and lets go of everything in memory. What this node still holds in the
+// database is taken over when its epoch has ended.
+func (j *jobs) Stop(ctx context.Context) error {
+	j.mu.Lock()
+	j.open = false
+	j.mu.Unlock()
+	err := j.group.Stop(ctx)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.byID, j.wait = map[db.ID]*job{}, nil
+	return err
+}
+
+// Wake looks for due jobs now; for a doorbell. Without it the next look is at most PollEvery away.
+func (r *Runtime) Wake() {
+	r.jobs.look.Ring()
+	r.jobs.ring()
+}
+
+// wants reports whether this node takes a job of that due time into memory.
+func (j *jobs) wants(due time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.open && len(j.byID) < j.r.cfg.JobQueue && due.Before(j.r.now().Add(j.r.cfg.Ahead))
+}
+
+// room is how many more jobs fit into memory.
+func (j *jobs) room() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.r.cfg.JobQueue - len(j.byID)
+}
+
+// add takes a job that this node holds.
+func (j *jobs) add(x *job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, known := j.byID[x.id]; known || !j.open {
+		return
+	}
+	j.byID[x.id] = x
+	heap.Push(&j.wait, x)
+	j.ring()
+}
+
+// forget drops a job whose row is gone. One that is being done finds out by itself.
+func (j *jobs) forget(id db.ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	x := j.byID[id]
+	if x == nil {
+		return
+	}
+	x.closed = true
+	if x.index >= 0 {
+		heap.Remove(&j.wait, x.index)
+		delete(j.byID, id)
+	}
+}
+
+// later puts a job that was being done back until due.
+func (j *jobs) later(x *job, due time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if x.closed || !j.open {
+		delete(j.byID, x.id)
+		return
+	}
+	x.due = due
+	heap.Push(&j.wait, x)
+	j.ring()
+}
+
+// done ends a job that was being done.
+func (j *jobs) done(x *job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.byID, x.id)
+}
+
+func (j *jobs) ring() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// dispatch hands due jobs to the workers. It waits while all of them are busy.
+func (j *jobs) dispatch(ctx context.Context) {
+	for {
+		x, pause := j.next()
+		if x != nil {
+			select {
+			case j.ready <- x:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-j.wake:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// next takes the job that is due, or says how long there is none.
+func (j *jobs) next() (*job, time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.wait) == 0 {
+		return nil, j.r.cfg.PollEvery
+	}
+	if pause := j.wait[0].due.Sub(j.r.now()); pause > 0 {
+		return nil, min(pause, j.r.cfg.PollEvery)
+	}
+	return heap.Pop(&j.wait).(*job), 0
+}
+
+func (j *jobs) worker(ctx context.Context) {
+	for {
+		select {
+		case x := <-j.ready:
+			j.do(ctx, x)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// do does one job and decides what becomes of it: done, of no use any more, or again later.
+func (j *jobs) do(ctx context.Context, x *job) {
+	err := j.attempt(ctx, x)
+	switch {
+	case errors.Is(err, errPutBack):
+	case errs.Is(err, errs.Conflict), errs.Is(err, errs.NotFound):
+		// Nobody waits for it any more. Its row goes with the transition that ended
+		// the waiting; this removes what an older version may have left.
+		if err := j.remove(ctx, x); err != nil {
+			j.postpone(x, err)
+			return
+		}
+		j.done(x)
+	case err != nil:
+		j.postpone(x, err)
+	default:
+		j.done(x)
+	}
+}
+
+// errPutBack says that the job waits already for its next attempt.
+var errPutBack = errors.New("put back")
+
+// postpone tries again after a while; nothing is counted, because the job is not at fault.
+func (j *jobs) postpone(x *job, err error) {
+	x.waits++
+	if x.waits == 5 {
+		j.r.log.Warn("a job cannot be done yet", "job", x.id, "instance", x.instance, "cause", err)
+	}
+	j.later(x, j.r.now().Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))
+}
+
+func (j *jobs) attempt(ctx context.Context, x *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errs.New(errs.Internal, "job %s: %v", x.id, p)
+		}
+	}()
+	if x.closed {
+		return nil
+	}
+	switch x.kind {
+	case jobWork:
+		return j.doWork(ctx, x)
+	case jobTimer:
+		return j.fireTimer(ctx, x)
+	case jobStartTimer:
+		return j.startByTimer(ctx, x)
+	case jobTell:
+		return j.tell(ctx, x)
+	case jobStartChild:
+		return j.startChild(ctx, x)
+	case jobCancelChild:
+		return j.cancelChild(ctx, x)
+	case jobMessage:
+		return j.sendMessage(ctx, x)
+	case jobSignal:
+		return j.raiseSignal(ctx, x)
+	}
+	return fmt.Errorf("job %s is of a kind that this version does not know: %d", x.id, x.kind)
+}
+
+func (j *jobs) remove(ctx context.Context, x *job) error {
+	_, err := j.r.deps.DB.Exec(ctx, "DELETE FROM job WHERE id = ?", x.id)
+	return err
+}
+
+// backoff doubles from base with every attempt, up to most, and spreads by a quarter.
+func backoff(base time.Duration, attempt int, most time.Duration) time.Duration {
+	d := most
+	if attempt < 30 {
+		d = min(base<<max(attempt-1, 0), most)
+	}
+	return d - d/8 + rand.N(d/4+1)
+}
+
+// dueHeap orders jobs by due time, then id.
+type dueHeap []*job
+
+func (h dueHeap) Len() int { return len(h) }
+
+func (h dueHeap) Less(a, b int) bool {
+	if !h[a].due.Equal(h[b].due) {
+		return h[a].due.Before(h[b].due)
+	}
+	return h[a].id < h[b].id
+}
+
+func (h dueHeap) Swap(a, b int) {
+	h[a], h[b] = h[b], h[a]
+	h[a].index, h[b].index = a, b
+}
+
+// Push adds a *job; for package heap.
+func (h *dueHeap) Push(x any) {
+	j := x.(*job)
+	j.index = len(*h)
+	*h = append(*h, j)
+}
+
+// Pop removes the last *job; for package heap.
+func (h *dueHeap) Pop() any {
+	old := *h
+	j := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	j.index = -1
+	return j
+}

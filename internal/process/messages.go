@@ -1,0 +1,204 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+// Message is a message from outside (BPMN 10.5.5).
+type Message struct {
+	Name  string
+	Key   string // correlation key
+	Vars  feel.Vars
+	Actor db.ID
+	By    string
+}
+
+// Correlate delivers a message to the one instance that waits for it, the one that has waited
+// longest, or else starts a process that begins with it. It returns when that is durable; NotFound
+// says that nobody waits. With a db.Once in ctx a repeat gets the first result.
+func (r *Runtime) Correlate(ctx context.Context, m Message) (res Result, err error) {
+	defer errs.Wrap(&err, "process.Correlate")
+	if res, done, err := r.Recall(ctx); done || err != nil {
+		return res, err
+	}
+	to := receiver{kind: bpmn.MessageEvent, name: m.Name, keys: []string{m.Key}}
+	err = r.deliver(ctx, to, m.Vars, func(cmd Command) (err error) {
+		cmd.Actor, cmd.By = m.Actor, m.By
+		res, err = r.Submit(ctx, cmd)
+		return err
+	})
+	return res, err
+}
+
+// RaiseSignal tells a signal to all who wait for it now. It returns when that is sure to happen.
+func (r *Runtime) RaiseSignal(ctx context.Context, name string, vars feel.Vars) (err error) {
+	defer errs.Wrap(&err, "process.RaiseSignal")
+	event, err := engine.EncodeEvent(engine.SignalRaised{Vars: vars})
+	if err != nil {
+		return errs.New(errs.Invalid, "the variables cannot be kept: %w", err)
+	}
+	payload, err := json.Marshal(parcel{Kind: bpmn.SignalEvent, Name: name, Event: event})
+	if err != nil {
+		return err
+	}
+	now := r.now()
+	x := &job{id: r.deps.NewID(), kind: jobSignal, typ: cut(name, 250), due: now, created: now, retries: 1, payload: payload}
+	_, err = db.Do(ctx, r.deps.DB, func(ctx context.Context, tx *db.Tx) (db.ID, error) {
+		return x.id, tx.Insert(ctx, x.row(0, 0))
+	})
+	if err == nil {
+		r.Wake()
+	}
+	return err
+}
+
+// receiver is whom a message or signal is for.
+type receiver struct {
+	kind bpmn.EventKind
+	name string
+	keys []string // a message: correlation keys; a signal: none
+	not  db.ID    // the instance that threw it
+}
+
+var errNobody = errs.New(errs.NotFound, "nobody waits for this message").
+	WithCure("check its name and correlation key, or send it again once somebody waits")
+
+// deliver finds the one receiver of a message and submits what it gets. A receiver that is gone by then is
+// passed over.
+func (r *Runtime) deliver(ctx context.Context, to receiver, vars feel.Vars, submit func(Command) error) error {
+	waiting, err := r.waiting(ctx, to, 8)
+	if err != nil {
+		return err
+	}
+	for _, s := range waiting {
+		err := submit(Command{Instance: s.instance, Event: engine.MessageArrived{Subscription: engine.ID(s.id), Vars: vars}})
+		var refused *engine.Refused
+		if !errors.As(err, &refused) {
+			return err
+		}
+	}
+	starts, err := r.startsFor(ctx, to, 1)
+	if err != nil {
+		return err
+	}
+	for _, s := range starts {
+		key := to.keys[len(to.keys)-1]
+		return submit(Command{Definition: s.definition, Event: engine.Start{Element: s.element, BusinessKey: key, Vars: vars}})
+	}
+	return errNobody
+}
+
+type subscription struct{ id, instance db.ID }
+
+// waiting lists who waits, longest first.
+func (r *Runtime) waiting(ctx context.Context, to receiver, limit int) ([]subscription, error) {
+	query, args := "SELECT id, instance FROM subscription WHERE name = ? AND kind = ? AND instance <> ? AND id > ? ORDER BY id {limit}",
+		[]any{to.name, int(to.kind), to.not, 0, limit}
+	if to.kind == bpmn.MessageEvent {
+		query = "SELECT id, instance FROM subscription WHERE name = ? AND correlation IN (?) AND kind = ? AND instance <> ? ORDER BY id {limit}"
+		args = []any{to.name, db.In(to.keys), int(to.kind), to.not, limit}
+	}
+	return db.All(ctx, r.deps.DB, func(s db.Scanner) (sub subscription, err error) {
+		return sub, s.Scan(&sub.id, &sub.instance)
+	}, query, args...)
+}
+
+type startAt struct {
+	id, definition db.ID
+	element        string
+}
+
+func (r *Runtime) startsFor(ctx context.Context, to receiver, limit int) ([]startAt, error) {
+	return db.All(ctx, r.deps.DB, func(s db.Scanner) (at startAt, err error) {
+		return at, s.Scan(&at.id, &at.definition, &at.element)
+	}, "SELECT id, definition, element FROM process_start WHERE name = ? AND kind = ? ORDER BY id {limit}", to.name, int(to.kind), limit)
+}
+
+// sendMessage looks for the receiver of a thrown message, for as long as Config.MessageWait.
+func (j *jobs) sendMessage(ctx context.Context, x *job) error {
+	p, err := x.parcel()
+	if err != nil {
+		return err
+	}
+	event, err := p.event()
+	if err != nil {
+		return err
+	}
+	to := receiver{kind: bpmn.MessageEvent, name: p.Name, keys: p.Keys, not: x.instance}
+	err = j.r.deliver(ctx, to, event.(engine.MessageArrived).Vars, func(cmd Command) error {
+		return j.r.giveOnce(ctx, x, cmd, "job-"+x.id.String())
+	})
+	if !errors.Is(err, errNobody) {
+		return err
+	}
+	now := j.r.now()
+	if now.Sub(x.created) > j.r.cfg.MessageWait {
+		j.r.log.Warn("a message found no receiver", "job", x.id, "instance", x.instance, "message", p.Name)
+		return err
+	}
+	x.waits++
+	j.later(x, now.Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))
+	return errPutBack
+}
+
+// signalMost bounds how many instances one signal reaches in one attempt; the rest follow in the next.
+const signalMost = 1000
+
+// raiseSignal tells all who wait for a signal, each once, then drops the job.
+func (j *jobs) raiseSignal(ctx context.Context, x *job) error {
+	p, err := x.parcel()
+	if err != nil {
+		return err
+	}
+	event, err := p.event()
+	if err != nil {
+		return err
+	}
+	vars := event.(engine.SignalRaised).Vars
+	to := receiver{kind: bpmn.SignalEvent, name: p.Name, not: x.instance}
+	waiting, err := j.r.waiting(ctx, to, signalMost)
+	if err != nil {
+		return err
+	}
+	for _, s := range waiting {
+		err := j.r.pass(ctx, Command{Instance: s.instance, Event: engine.SignalRaised{Subscription: engine.ID(s.id), Vars: vars}}, x.id, s.id)
+		if err != nil {
+			return err
+		}
+	}
+	starts, err := j.r.startsFor(ctx, to, signalMost)
+	if err != nil {
+		return err
+	}
+	for _, s := range starts {
+		err := j.r.pass(ctx, Command{Definition: s.definition, Event: engine.Start{Element: s.element, Vars: vars}}, x.id, s.id)
+		if err != nil {
+			return err
+		}
+	}
+	return j.remove(ctx, x)
+}
+
+// pass gives a signal to one receiver, once. A receiver that does not wait any more is no error.
+func (r *Runtime) pass(ctx context.Context, cmd Command, signal, to db.ID) error {
+	c, err := r.newCall(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	c.machine = true
+	c.once = db.Once{Key: "job-" + signal.String() + "-" + to.String()}
+	_, err = r.do(ctx, c)
+	if errs.Is(err, errs.Conflict) || errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package process
+
+import (
+	"container/list"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// Status of an instance.
+type Status int
+
+const (
+	Running Status = iota + 1
+	Completed
+	Terminated
+	Cancelled
+	Failed // a BPMN error left the process
+)
+
+var statusNames = [...]string{"", "running", "completed", "terminated", "cancelled", "failed"}
+
+func (s Status) String() string { return statusNames[s] }
+
+// MarshalText makes the status a word in JSON.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the word.
+func (s *Status) UnmarshalText(text []byte) error {
+	for i, name := range statusNames {
+		if i > 0 && name == string(text) {
+			*s = Status(i)
+			return nil
+		}
+	}
+	return errs.New(errs.Invalid, "%.40q is not the status of an instance", text)
+}
+
+func statusOf(how engine.How) Status { return Running + Status(how) }
+
+func (s Status) how() engine.How { return engine.How(s - Running) }
+
+// Instance is the row of an instance, without its state.
+type Instance struct {
+	ID          db.ID     `json:"id"`
+	Version     int64     `json:"version"`
+	Definition  db.ID     `json:"definition"`
+	Root        db.ID     `json:"root"`
+	Parent      db.ID     `json:"parent"`
+	BusinessKey string    `json:"businessKey,omitempty"`
+	Status      Status    `json:"status"`
+	Seq         int64     `json:"seq"` // transitions so far
+	Started     time.Time `json:"started"`
+	Ended       time.Time `json:"ended,omitzero"`
+}
+
+const instanceColumns = "id, version, definition, root, parent, business_key, status, seq, started, ended"
+
+// snapshot is an instance at one version. It is never changed once made.
+type snapshot struct {
+	Instance
+	def   *engine.Definition
+	state *engine.State
+	size  int64 // of the encoded state
+	err   error // why it cannot be used: its state or its definition is damaged; all else is nil then
+}
+
+// load brings the snapshots of the given instances, from the cache or in one read. An unknown
+// instance is missing in the answer. What the cache gives may be old; the guard finds out.
+func (r *Runtime) load(ctx context.Context, ids []db.ID) (map[db.ID]*snapshot, error) {
+	found := make(map[db.ID]*snapshot, len(ids))
+	var missing []db.ID
+	for _, id := range ids {
+		if s := r.cache.get(id); s != nil {
+			found[id] = s
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	read, err := r.readSnapshots(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range read {
+		found[s.ID] = s
+		if s.err == nil {
+			r.cache.put(s)
+		}
+	}
+	return found, nil
+}
+
+// readSnapshots reads instances as they are in the database; unknown ones are missing, and one that is
+// damaged carries its error, so that it hurts no other.
+func (r *Runtime) readSnapshots(ctx context.Context, ids []db.ID) ([]*snapshot, error) {
+	read, err := db.All(ctx, r.deps.DB, func(s db.Scanner) (*snapshot, error) {
+		var packed []byte
+		in, err := scanInstance(with{s, &packed})
+		if err != nil {
+			return nil, err
+		}
+		state, err := decodeState(in, packed)
+		return &snapshot{Instance: in, state: state, size: int64(len(packed)), err: err}, nil
+	}, "SELECT "+instanceColumns+", state FROM instance WHERE id IN (?)", db.In(ids))
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range read {
+		if s.err == nil {
+			s.def, s.err = r.deps.Definitions.Definition(ctx, s.Definition)
+		}
+	}
+	return read, nil
+}
+
+func decodeState(in Instance, packed []byte) (*engine.State, error) {
+	raw, err := unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("instance %s: %w", in.ID, err)
+	}
+	state, err := engine.DecodeState(raw)
+	if err != nil {
+		return nil, fmt.Errorf("instance %s: %w", in.ID, err)
+	}
+	return state, nil
+}
+
+// cache keeps the snapshots used last, bounded by the size of their states.
+type cache struct {
+	limit int64
+
+	mu    sync.Mutex
+	size  int64
+	byID  map[db.ID]*list.Element
+	order *list.List // of *snapshot, used last at the front
+}
+
+// snapshotCost is what a snapshot takes beside its encoded state, roughly.
+const snapshotCost = 1 << 10
+
+func newCache(limit int64) *cache {
+	return &cache{limit: limit, byID: map[db.ID]*list.Element{}, order: list.New()}
+}
+
+func (c *cache) get(id db.ID) *snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.byID[id]
+	if e == nil {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*snapshot)
+}
+
+// put keeps s unless a newer version is there. An ended instance is not worth keeping.
+func (c *cache) put(s *snapshot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byID[s.ID]; e != nil {
+		if e.Value.(*snapshot).Version > s.Version {
+			return
+		}
+		c.remove(e)
+	}
+	if s.Status != Running {
+		return
+	}
+	c.byID[s.ID] = c.order.PushFront(s)
+	c.size += s.size + snapshotCost
+	for c.size > c.limit && c.order.Len() > 1 {
+		c.remove(c.order.Back())
+	}
+}
+
+func (c *cache) drop(id db.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byID[id]; e != nil {
+		c.remove(e)
+	}
+}
+
+func (c *cache) remove(e *list.Element) {
+	s := c.order.Remove(e).(*snapshot)
+	delete(c.byID, s.ID)
+	c.size -= s.size + snapshotCost
+}
