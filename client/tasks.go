@@ -1,0 +1,95 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+)
+
+// Task is an open task as its page shows it.
+type Task struct {
+	Item
+	Outcomes []string       `json:"outcomes"` // the ways to complete it; empty: just done
+	Form     *Form          `json:"form"`
+	May      []string       `json:"may"` // claim, unclaim, complete, delegate, transfer, return
+	ReturnTo []ReturnTarget `json:"returnTo"`
+	Problem  string         `json:"problem"`
+}
+
+// ReturnTarget is a passed step that work can be returned to.
+type ReturnTarget struct {
+	Element string `json:"element"`
+	Name    string `json:"name"`
+	By      string `json:"by"`
+}
+
+// Acted answers everything that is done to a task.
+type Acted struct {
+	Ticket   string  `json:"ticket"`
+	Task     string  `json:"task"`
+	Version  int     `json:"version"`
+	Assignee *Person `json:"assignee"`
+	Status   string  `json:"status"` // of the ticket
+}
+
+// Task shows an open task.
+func (c *Client) Task(ctx context.Context, id string) (Task, error) {
+	return get[Task](ctx, c, "/tasks/"+url.PathEscape(id), nil)
+}
+
+// Completion is how a task is completed.
+type Completion struct {
+	Version int    `json:"version,omitempty"` // of the task as it was shown; 0: as it is now
+	Outcome string `json:"outcome,omitempty"`
+	Data    any    `json:"data,omitempty"` // the form's values: anything that is a JSON object
+	Note    string `json:"note,omitempty"`
+}
+
+// HandOver gives a task to somebody.
+type HandOver struct {
+	Version int    `json:"version,omitempty"`
+	To      string `json:"to"` // login
+	Note    string `json:"note,omitempty"`
+}
+
+// Return sends work back to a step that was passed.
+type Return struct {
+	Version  int    `json:"version,omitempty"`
+	To       string `json:"to,omitempty"`       // element id; empty: the nearest
+	Straight bool   `json:"straight,omitempty"` // come back here without the steps between
+	Note     string `json:"note,omitempty"`
+}
+
+// Claim takes a free task. version is that of the task as it was shown; 0: as it is now.
+func (c *Client) Claim(ctx context.Context, task string, version int) (Acted, error) {
+	return c.act(ctx, task, "claim", map[string]int{"version": version})
+}
+
+// Unclaim puts a task back for its candidates.
+func (c *Client) Unclaim(ctx context.Context, task string, version int) (Acted, error) {
+	return c.act(ctx, task, "unclaim", map[string]int{"version": version})
+}
+
+// Complete does a task.
+func (c *Client) Complete(ctx context.Context, task string, how Completion) (Acted, error) {
+	return c.act(ctx, task, "complete", how)
+}
+
+// Transfer gives a task to somebody else for good.
+func (c *Client) Transfer(ctx context.Context, task string, h HandOver) (Acted, error) {
+	return c.act(ctx, task, "transfer", h)
+}
+
+// Delegate lets somebody do a task; it comes back.
+func (c *Client) Delegate(ctx context.Context, task string, h HandOver) (Acted, error) {
+	return c.act(ctx, task, "delegate", h)
+}
+
+// ReturnTask sends the work back.
+func (c *Client) ReturnTask(ctx context.Context, task string, r Return) (Acted, error) {
+	return c.act(ctx, task, "return", r)
+}
+
+func (c *Client) act(ctx context.Context, task, verb string, body any) (Acted, error) {
+	return send[Acted](ctx, c, http.MethodPost, "/tasks/"+url.PathEscape(task)+"/"+verb, body)
+}
