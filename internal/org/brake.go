@@ -61,15 +61,17 @@ func (o *Org) admit(ctx context.Context, brakes []brake) error {
 
 func (b brake) admit(ctx context.Context, tx *db.Tx, now time.Time) error {
 	known, err := b.count(ctx, tx)
-	if err == nil && !known {
+	if err != nil {
+		return err
+	}
+	if !known {
 		inserted, err := tx.InsertIgnore(ctx, db.Row{Table: &brakeTable, Values: []any{b.subject, 1, db.Micros(now), 0}})
 		if err != nil || inserted {
 			return err
 		}
-		_, err = b.count(ctx, tx) // another node was first
-	}
-	if err != nil {
-		return err
+		if _, err := b.count(ctx, tx); err != nil { // another node was first
+			return err
+		}
 	}
 	var failures, changed, until int64
 	err = tx.QueryRow(ctx, "SELECT failures, changed, until FROM org_brake WHERE subject = ?", b.subject).Scan(&failures, &changed, &until)
