@@ -15,55 +15,49 @@ func (j *jobs) fireTimer(ctx context.Context, x *job) error {
 	return j.r.give(ctx, x, x.instance, engine.TimerFired{Timer: engine.ID(x.id)})
 }
 
-// StartOn is a start event of a live definition that a message, a signal or the clock sets off.
-type StartOn struct {
-	Definition db.ID
-	Element    string
-	Kind       bpmn.EventKind // TimerEvent, MessageEvent or SignalEvent
-	Name       string         // of the message or signal
-}
-
-// SetStarts replaces the start events that were registered for an app, in the transaction that makes
-// its version live; no starts at all ends them. Timers of the version before end, those of
-// the new one count from now.
-func (r *Runtime) SetStarts(ctx context.Context, tx *db.Tx, app db.ID, starts []StartOn) (err error) {
+// SetStarts registers the events that start the given definitions of an app, in the transaction that
+// makes them live, in place of those registered for it before. No definitions at all end them.
+// Timers count from now.
+func (r *Runtime) SetStarts(ctx context.Context, tx *db.Tx, app db.ID, definitions ...db.ID) (err error) {
 	defer errs.Wrap(&err, "process.SetStarts")
-	old := "IN (SELECT id FROM process_start WHERE app = ?)"
-	if _, err := tx.Exec(ctx, "DELETE FROM job WHERE instance = 0 AND root "+old, app); err != nil {
+	if _, err := tx.Exec(ctx, "DELETE FROM job WHERE instance = 0 AND root IN (SELECT id FROM process_start WHERE app = ?)", app); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM process_start WHERE app = ?", app); err != nil {
 		return err
 	}
-	for _, s := range starts {
-		id := r.deps.NewID()
-		row := db.Row{Table: Starts, Values: []any{id, app, s.Definition, s.Element, int(s.Kind), s.Name}}
-		if err := tx.Insert(ctx, row); err != nil {
-			return err
-		}
-		if s.Kind != bpmn.TimerEvent {
-			continue
-		}
-		def, err := r.deps.Definitions.Definition(ctx, s.Definition)
+	for _, id := range definitions {
+		def, err := r.deps.Definitions.Definition(ctx, id)
 		if err != nil {
 			return err
 		}
-		plan, err := def.StartSchedule(s.Element, r.now())
-		if err != nil {
-			return errs.New(errs.Invalid, "start event %s: %w", s.Element, err)
-		}
-		x := &job{id: r.deps.NewID(), root: id, definition: s.Definition, node: s.Element, created: r.now()}
-		if row, err = x.startRow(plan); err == nil {
-			err = tx.Insert(ctx, row)
-		}
-		if err != nil {
-			return err
+		for _, trigger := range def.Triggers() {
+			if err := r.setStart(ctx, tx, app, id, def, trigger); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// startRow is the job of a start timer. It belongs to no instance; root is the id of its StartOn.
+func (r *Runtime) setStart(ctx context.Context, tx *db.Tx, app, definition db.ID, def *engine.Definition, on engine.Trigger) error {
+	id := r.deps.NewID()
+	row := db.Row{Table: Starts, Values: []any{id, app, definition, on.Element, int(on.Kind), on.Name}}
+	if err := tx.Insert(ctx, row); err != nil || on.Kind != bpmn.TimerEvent {
+		return err
+	}
+	plan, err := def.StartSchedule(on.Element, r.now())
+	if err != nil {
+		return errs.New(errs.Invalid, "start event %s: %w", on.Element, err)
+	}
+	x := &job{id: r.deps.NewID(), root: id, definition: definition, node: on.Element, created: r.now()}
+	if row, err = x.startRow(plan); err != nil {
+		return err
+	}
+	return tx.Insert(ctx, row)
+}
+
+// startRow is the job of a start timer. It belongs to no instance; root is the id of its row in Starts.
 func (x *job) startRow(plan engine.Schedule) (row db.Row, err error) {
 	x.kind, x.due, x.retries = jobStartTimer, plan.Due, 1
 	x.payload, err = json.Marshal(plan)
