@@ -21,8 +21,33 @@ type Entry struct {
 	Actor   db.ID     `json:"actor"`
 	By      string    `json:"by,omitempty"`
 	Kind    string    `json:"kind"` // of the event: start, taskCompleted ...
+	Detail  Detail    `json:"detail,omitzero"`
 	Note    string    `json:"note,omitempty"`
 	Moments []Moment  `json:"moments,omitempty"`
+}
+
+// Detail is what people want to know of an event beside its kind. Data stay out of it: who may
+// see them is decided elsewhere.
+type Detail struct {
+	Outcome string `json:"outcome,omitempty"` // how a task was completed
+	To      string `json:"to,omitempty"`      // who got the task, or the element that the work went to
+	Reason  string `json:"reason,omitempty"`  // of a cancellation or a failure
+}
+
+func detailOf(ev engine.Event) Detail {
+	switch e := ev.(type) {
+	case engine.TaskCompleted:
+		return Detail{Outcome: e.Outcome}
+	case engine.TaskAssigned:
+		return Detail{To: e.To}
+	case engine.Jump:
+		return Detail{To: e.To}
+	case engine.Cancel:
+		return Detail{Reason: e.Reason}
+	case engine.JobFailed:
+		return Detail{Reason: e.Message}
+	}
+	return Detail{}
 }
 
 // Moment is what happened to one element.
@@ -64,17 +89,22 @@ func (q *Query) History(ctx context.Context, instance db.ID, after int64, limit 
 	return db.All(ctx, q.db, func(s db.Scanner) (Entry, error) {
 		var e Entry
 		var at int64
-		var trace []byte
-		if err := s.Scan(&e.Seq, &at, &e.Actor, &e.By, &e.Kind, &e.Note, &trace); err != nil {
+		var event, trace []byte
+		if err := s.Scan(&e.Seq, &at, &e.Actor, &e.By, &e.Kind, &e.Note, &event, &trace); err != nil {
 			return e, err
 		}
 		e.At = moment(at)
+		ev, err := unpackEvent(event)
+		if err != nil {
+			return e, fmt.Errorf("history %s/%d: %w", instance, e.Seq, err)
+		}
+		e.Detail = detailOf(ev)
 		raw, err := unpack(trace)
 		if err != nil {
 			return e, fmt.Errorf("history %s/%d: %w", instance, e.Seq, err)
 		}
 		return e, json.Unmarshal(raw, &e.Moments)
-	}, "SELECT seq, at, actor, actor_name, kind, note, trace FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, limit)
+	}, "SELECT seq, at, actor, actor_name, kind, note, event, trace FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, limit)
 }
 
 // Replay does an instance's history again and compares the outcome with the stored state, byte by byte.
@@ -122,6 +152,14 @@ func (q *Query) Replay(ctx context.Context, instance db.ID) (err error) {
 	return nil
 }
 
+func unpackEvent(packed []byte) (engine.Event, error) {
+	raw, err := unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	return engine.DecodeEvent(raw)
+}
+
 // record is a history row as it was written.
 type record struct {
 	seq, at    int64
@@ -136,11 +174,7 @@ func (q *Query) recorded(ctx context.Context, instance db.ID, after int64) ([]re
 
 // repeat does the transition again, with the same clock and the same ids.
 func (r record) repeat(def *engine.Definition, state *engine.State) (*engine.State, error) {
-	raw, err := unpack(r.event)
-	if err != nil {
-		return nil, err
-	}
-	event, err := engine.DecodeEvent(raw)
+	event, err := unpackEvent(r.event)
 	if err != nil {
 		return nil, err
 	}
