@@ -22,11 +22,16 @@ const (
 	faultLost            // the connection broke: what was sent may have happened
 )
 
+// errLost marks an error that a driver does not tell from one before anything was sent.
+var errLost = errors.New("the connection broke")
+
 // commonFault judges the errors that are not a server's own: of the network and of
 // database/sql.
 func commonFault(err error) fault {
 	var op *net.OpError
 	switch {
+	case errors.Is(err, errLost):
+		return faultLost
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return faultOther
 	case errors.Is(err, driver.ErrBadConn): // by contract: nothing was sent

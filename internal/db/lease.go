@@ -10,7 +10,7 @@ import (
 // most Limit rows for which Where holds are changed as Set says and returned, each to
 // one worker only. Rows that another worker is taking are skipped, not waited for.
 type Lease struct {
-	Table   *Table   // with one key column
+	Table   *Table   // with one BigInt key column
 	Where   string   // portable SQL over the table's columns; it may hold sub-queries and {now}
 	Args    []any    // of Where
 	OrderBy string   // which rows first, such as "due"
@@ -46,8 +46,8 @@ func Take[T any](ctx context.Context, d *DB, l Lease, scan func(Scanner) (T, err
 
 func (l *Lease) check() error {
 	switch {
-	case l.Table == nil || len(l.Table.Key) != 1:
-		return fmt.Errorf("db: a lease needs a table with one key column")
+	case l.Table == nil || len(l.Table.Key) != 1 || l.Table.column(l.Table.Key[0]).Type != BigInt:
+		return fmt.Errorf("db: a lease needs a table with one BigInt key column")
 	case l.Limit < 1 || l.Limit > maxList:
 		return fmt.Errorf("db: a lease of %d rows of %s: expected 1 to %d", l.Limit, l.Table.Name, maxList)
 	case l.Where == "" || l.OrderBy == "" || len(l.Columns) == 0 || len(l.Columns) != len(l.Values) || len(l.Returns) == 0:

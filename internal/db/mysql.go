@@ -189,10 +189,10 @@ func (m *mysql) lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) e
 	}
 	defer tx.Rollback()
 	key, table := l.Table.Key[0], l.Table.Name
-	var keys []any
+	var keys []int64
 	err = d.leaseRows(ctx, tx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s {limit} FOR UPDATE SKIP LOCKED", key, table, l.Where, l.OrderBy),
 		append(append([]any{}, l.Args...), l.Limit), func(row Scanner) error {
-			var key any
+			var key int64
 			err := row.Scan(&key)
 			keys = append(keys, key)
 			return err

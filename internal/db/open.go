@@ -93,6 +93,8 @@ func dialectOf(dsn string) dialect {
 		return &mysql{}
 	case "sqlserver":
 		return &sqlserver{}
+	case "oracle":
+		return &oracle{}
 	}
 	return nil
 }

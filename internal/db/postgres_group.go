@@ -118,7 +118,7 @@ func arrayType(c *Column) string {
 //
 // Parts of one statement all see the database as it was before it.
 func postgresGroup(g *group) string {
-	r := pgGroup{}
+	r := pgGroup{gone: make(map[*Table][]string)}
 	r.with("member_", "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v(m_, guards_, claims_)", r.arg(), r.arg(), r.arg())
 	for i, p := range g.parts {
 		r.input(i+1, p)
@@ -135,6 +135,20 @@ func postgresGroup(g *group) string {
 type pgGroup struct {
 	ctes []string
 	args int
+	gone map[*Table][]string // the expressions that delete from a table
+}
+
+// afterGone makes an insert wait for the deletes of its table, so that a key can go and
+// come again; without it PostgreSQL runs them in any order.
+func (r *pgGroup) afterGone(t *Table) string {
+	var waits []string
+	for _, name := range r.gone[t] {
+		waits = append(waits, "(SELECT count(*) FROM "+name+") >= 0")
+	}
+	if waits == nil {
+		return ""
+	}
+	return " WHERE " + strings.Join(waits, " AND ")
 }
 
 func (r *pgGroup) arg() string {
@@ -205,7 +219,8 @@ func (r *pgGroup) write(n int, p *part) {
 		r.with(name, "UPDATE %s t SET %s FROM in%d v JOIN applied_ USING (m_) WHERE t.%[4]s = v.%[4]s AND t.version = v.version",
 			table, strings.Join(set, ", "), n, key)
 	case partGone:
-		r.with(name, "DELETE FROM %s t USING in%d v JOIN applied_ USING (m_) WHERE t.%[3]s = v.%[3]s", table, n, key)
+		r.with(name, "DELETE FROM %s t USING in%d v JOIN applied_ USING (m_) WHERE t.%[3]s = v.%[3]s RETURNING 1", table, n, key)
+		r.gone[p.table] = append(r.gone[p.table], name)
 	case partSet:
 		var set, where []string
 		for i, c := range p.columns {
@@ -217,11 +232,11 @@ func (r *pgGroup) write(n int, p *part) {
 		}
 		r.with(name, "UPDATE %s t SET %s FROM in%d v JOIN applied_ USING (m_) WHERE %s", table, strings.Join(set, ", "), n, strings.Join(where, " AND "))
 	case partInsert, partIgnore:
-		ignore := ""
+		end := r.afterGone(p.table)
 		if p.kind == partIgnore {
-			ignore = " ON CONFLICT DO NOTHING"
+			end += " ON CONFLICT DO NOTHING"
 		}
 		names := p.table.names()
-		r.with(name, "INSERT INTO %s (%s) SELECT %s FROM in%d v JOIN applied_ USING (m_)%s", table, strings.Join(names, ", "), "v."+strings.Join(names, ", v."), n, ignore)
+		r.with(name, "INSERT INTO %s (%s) SELECT %s FROM in%d v JOIN applied_ USING (m_)%s", table, strings.Join(names, ", "), "v."+strings.Join(names, ", v."), n, end)
 	}
 }

@@ -142,6 +142,9 @@ func (d *DB) Exec(ctx context.Context, query string, args ...any) (affected int6
 		affected, err = d.exec(ctx, d.pools.write, query, args)
 		return err
 	})
+	if err != nil && d.dialect.fault(err) == faultLost {
+		err = &refusal{ErrUnknown, d.scrub(err)}
+	}
 	return affected, d.explain(err)
 }
 

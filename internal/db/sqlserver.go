@@ -53,6 +53,9 @@ func (*sqlserver) fragment(name string) (string, bool) {
 	return "", false
 }
 
+// sqlserverCollation compares code points.
+const sqlserverCollation = "Latin1_General_100_BIN2"
+
 func (*sqlserver) columnType(c *Column) string {
 	switch c.Type {
 	case BigInt:
@@ -62,9 +65,9 @@ func (*sqlserver) columnType(c *Column) string {
 	case Bool:
 		return "smallint"
 	case Text:
-		return fmt.Sprintf("nvarchar(%d) COLLATE Latin1_General_100_BIN2", c.Size)
+		return fmt.Sprintf("nvarchar(%d) COLLATE %s", c.Size, sqlserverCollation)
 	case Long:
-		return "nvarchar(max) COLLATE Latin1_General_100_BIN2"
+		return "nvarchar(max) COLLATE " + sqlserverCollation
 	}
 	return "varbinary(max)"
 }

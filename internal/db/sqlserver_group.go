@@ -74,13 +74,13 @@ func sqlserverGroup(g *group) string {
 	texts = append(texts, "INSERT INTO @applied SELECT v.m_ FROM OPENJSON(@p1) WITH (m_ int '$[0]', guards_ int '$[1]') v WHERE v.guards_ = (SELECT count(*) FROM @held h WHERE h.m_ = v.m_)")
 	for i, p := range g.parts {
 		if p.kind == partClaim {
-			texts = append(texts, fmt.Sprintf("DELETE a FROM @applied a JOIN %s ON v.m_ = a.m_ JOIN command t WITH (UPDLOCK, HOLDLOCK) ON t.command_key = v.command_key", openJSON(i, p)))
+			texts = append(texts, fmt.Sprintf("DELETE a FROM @applied a JOIN %s ON v.m_ = a.m_ JOIN command t WITH (UPDLOCK, HOLDLOCK) ON %s", openJSON(i, p), sqlserverSame(p.columns[0])))
 		}
 	}
 	for i, p := range g.parts {
 		texts = append(texts, sqlserverWrite(i, p))
 	}
-	return strings.Join(append(texts, "COMMIT", "SELECT m_ FROM @applied"), ";\n") + ";"
+	return strings.Join(append(texts, "COMMIT", "SELECT m_ FROM @applied"), ";\n")
 }
 
 // openJSON reads the rows of part i, whose argument follows that of the members.
@@ -93,11 +93,21 @@ func openJSON(i int, p *part) string {
 	return fmt.Sprintf("OPENJSON(@p%d) WITH (%s) v", i+2, strings.Join(columns, ", "))
 }
 
+// sqlserverSame compares a column with that of the JSON, which has the collation of the
+// database and not ours.
+func sqlserverSame(c *Column) string {
+	same := fmt.Sprintf("t.%[1]s = v.%[1]s", c.Name)
+	if c.Type == Text || c.Type == Long {
+		same += " COLLATE " + sqlserverCollation
+	}
+	return same
+}
+
 func sqlserverWrite(i int, p *part) string {
 	from := openJSON(i, p) + " JOIN @applied a ON a.m_ = v.m_"
 	var sets, same []string
 	for n, c := range p.columns {
-		term := fmt.Sprintf("t.%[1]s = v.%[1]s", c.Name)
+		term := sqlserverSame(c)
 		if n < p.keys {
 			same = append(same, term)
 		} else if p.kind == partGuard && n == 1 {
@@ -114,7 +124,11 @@ func sqlserverWrite(i int, p *part) string {
 		return "DELETE t " + join
 	}
 	names := p.table.names()
-	text := fmt.Sprintf("INSERT INTO %s (%s) SELECT v.%s FROM %s", p.table.Name, strings.Join(names, ", "), strings.Join(names, ", v."), from)
+	distinct := ""
+	if p.kind == partIgnore {
+		distinct = "DISTINCT " // two members may bring the same row
+	}
+	text := fmt.Sprintf("INSERT INTO %s (%s) SELECT %sv.%s FROM %s", p.table.Name, strings.Join(names, ", "), distinct, strings.Join(names, ", v."), from)
 	if p.kind == partIgnore {
 		text += fmt.Sprintf(" WHERE NOT EXISTS (SELECT 1 FROM %s t WITH (UPDLOCK, HOLDLOCK) WHERE %s)", p.table.Name, strings.Join(same, " AND "))
 	}

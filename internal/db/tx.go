@@ -52,8 +52,10 @@ func (d *DB) txOnce(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 		return err
 	}
 	d.trip(1)
-	err = tx.Commit()
-	if err != nil && d.dialect.fault(err) == faultLost {
+	if err = tx.Commit(); err == nil {
+		return nil
+	}
+	if fault := d.dialect.fault(err); fault == faultLost || fault == faultAway {
 		return &refusal{ErrUnknown, d.scrub(err)}
 	}
 	return err

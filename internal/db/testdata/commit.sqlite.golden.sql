@@ -1,0 +1,10 @@
+SELECT count(*) = 1 FROM instance WHERE id = ?1 AND version = ?2;
+UPDATE instance SET version = version + 1, state = ?3, status = ?4 WHERE id = ?1 AND version = ?2;
+SELECT count(*) = 0 FROM command WHERE command_key = ?1;
+INSERT INTO command (command_key, hash, answer, at) VALUES (?, ?, ?, ?);
+DELETE FROM task WHERE id = ?1;
+DELETE FROM task_candidate WHERE task = ?1;
+UPDATE task SET name = ?2, assignee = ?3 WHERE id = ?1;
+INSERT INTO history (instance, seq, event) VALUES (?, ?, ?);
+INSERT INTO task (id, instance, assignee, name) VALUES (?, ?, ?, ?);
+INSERT INTO task_candidate (task, principal) VALUES (?, ?) ON CONFLICT DO NOTHING;
