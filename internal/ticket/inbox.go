@@ -1,0 +1,233 @@
+package ticket
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
+)
+
+// Queue is one list of the inbox.
+type Queue string
+
+// The queues.
+const (
+	Mine  Queue = "mine"  // assigned to the actor
+	Group Queue = "group" // free, and the actor is a candidate
+)
+
+// Item is one task of an inbox.
+type Item struct {
+	Task      db.ID     `json:"task"`
+	Version   int       `json:"version" doc:"send it back with what you do to the task"`
+	Element   string    `json:"element"`
+	Name      string    `json:"name"`
+	Ticket    db.ID     `json:"ticket"`
+	Number    string    `json:"number"`
+	App       string    `json:"app"`
+	Kind      string    `json:"kind"`
+	Title     string    `json:"title"`
+	Requester Person    `json:"requester"`
+	Assignee  *Person   `json:"assignee,omitempty"`
+	Owner     *Person   `json:"owner,omitempty" doc:"who gets it back, when it was delegated"`
+	Priority  int       `json:"priority"`
+	Created   time.Time `json:"created"`
+	Due       time.Time `json:"due,omitzero"`
+}
+
+// InboxQuery narrows and orders an inbox.
+type InboxQuery struct {
+	Queue  Queue
+	App    string
+	Kind   string
+	Search string // in the ticket's number and title
+	Sort   Sort
+	After  string // cursor of the page before
+	Limit  int    // 1 to 200; 0: 50
+}
+
+// Sort orders a list. Every order ends with the id, so that pages never overlap.
+type Sort string
+
+// The orders of an inbox.
+const (
+	Newest  Sort = "newest"
+	Oldest  Sort = "oldest"
+	DueDate Sort = "due"      // what has no due date comes last
+	Urgent  Sort = "priority" // highest first
+)
+
+// Page is one page of a list, with the cursor for the next.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty" doc:"pass it as after to get the next page; absent on the last one"`
+}
+
+// pageOf cuts a list that was read with one item too many, which says that there is more.
+func pageOf[T any](items []T, limit int, cursor func(last T) string) Page[T] {
+	page := Page[T]{Items: items}
+	if len(items) > limit {
+		page.Items, page.Next = items[:limit], cursor(items[limit-1])
+	}
+	if page.Items == nil {
+		page.Items = []T{}
+	}
+	return page
+}
+
+// Inbox lists what the actor can work on.
+func (s *Service) Inbox(ctx context.Context, actor *org.Actor, q InboxQuery) (page Page[Item], err error) {
+	defer errs.Wrap(&err, "inbox")
+	if err := actor.Require(org.WorkTasks); err != nil {
+		return page, err
+	}
+	order, err := q.order()
+	if err != nil {
+		return page, err
+	}
+	limit := pageLimit(q.Limit)
+	query, args := s.inboxSQL(actor, q, order, limit+1)
+	scan := func(row db.Scanner) (Item, error) {
+		it, err := s.scanItem(row)
+		return it.Item, err
+	}
+	items, err := db.All(ctx, s.db, scan, query, args...)
+	return pageOf(items, limit, order.cursor), err
+}
+
+// itemColumns are what scanItem reads.
+const itemColumns = process.TaskColumns + ", k.number, k.app, k.kind, k.title, k.requester"
+
+const fromTasks = "task JOIN ticket k ON k.id = task.root"
+
+// inboxSQL drives the query from the index that belongs to the queue.
+func (s *Service) inboxSQL(actor *org.Actor, q InboxQuery, order itemOrder, limit int) (string, []any) {
+	filter := s.itemFilter(actor, q, order)
+	var b builder
+	b.add("SELECT " + itemColumns + " FROM ")
+	switch {
+	case q.Queue == Mine:
+		b.add(fromTasks+" WHERE task.assignee = ?", actor.ID)
+	case order.byID():
+		b.add("(")
+		nearest(&b, actor, filter, order, limit)
+		b.add(") m JOIN task ON task.id = m.task JOIN ticket k ON k.id = task.root WHERE task.assignee = 0")
+	default:
+		b.add(fromTasks+" WHERE task.assignee = 0 AND task.id IN (SELECT c.task FROM task_candidate c WHERE c.principal IN (?))", db.In(actor.Principals))
+	}
+	b.addWith(filter.text.String(), filter.args)
+	b.add(" ORDER BY "+order.by+" {limit}", limit)
+	return b.text.String(), b.args
+}
+
+// nearest reads candidates per principal, each in the order of its index and no further
+// than a page, so a group with a hundred thousand tasks costs as much as one with fifty.
+func nearest(b *builder, actor *org.Actor, filter *builder, order itemOrder, limit int) {
+	for i, principal := range actor.Principals {
+		if i > 0 {
+			b.add(" UNION ")
+		}
+		b.add("SELECT * FROM (SELECT c.task FROM task_candidate c JOIN task ON task.id = c.task JOIN ticket k ON k.id = task.root"+
+			" WHERE c.principal = ? AND task.assignee = 0", principal)
+		b.addWith(strings.ReplaceAll(filter.text.String(), "task.id", "c.task"), filter.args)
+		b.add(" ORDER BY c.task"+order.direction+" {limit}) p"+strconv.Itoa(i), limit)
+	}
+}
+
+// itemFilter is what the query's filters and its cursor add to the condition.
+func (s *Service) itemFilter(actor *org.Actor, q InboxQuery, order itemOrder) *builder {
+	b := &builder{}
+	if q.App != "" {
+		b.add(" AND k.app = ?", q.App)
+	}
+	if q.Kind != "" {
+		b.add(" AND k.kind = ?", q.Kind)
+	}
+	if q.Search != "" {
+		text, args := searchText(q.Search)
+		b.add(" AND "+text, args...)
+	}
+	if only := s.access(actor).only; only != nil {
+		b.add(" AND k.app IN (?)", db.In(only))
+	}
+	if order.after != "" {
+		b.add(" AND "+order.after, order.afterArgs...)
+	}
+	return b
+}
+
+// item is an open task of a ticket, with what decides about it.
+type item struct {
+	Item
+	open process.Task
+}
+
+// scanItem reads itemColumns, and into more what was selected after them.
+func (s *Service) scanItem(row db.Scanner, more ...any) (it item, err error) {
+	var requester db.ID
+	it.open, err = process.ScanTask(row, append([]any{&it.Number, &it.App, &it.Kind, &it.Title, &requester}, more...)...)
+	t := &it.open
+	it.Task, it.Version, it.Element, it.Name, it.Ticket = t.ID, t.Version, t.Node, t.Name, t.Root
+	it.Priority, it.Created, it.Due = t.Priority, t.Created, t.Due
+	it.Requester = s.person(requester)
+	if t.Assignee != 0 {
+		it.Assignee = &Person{ID: t.Assignee, Name: t.AssigneeName}
+	}
+	if t.Owner != 0 {
+		it.Owner = &Person{ID: t.Owner, Name: t.OwnerName}
+	}
+	return it, err
+}
+
+// Counts are the sizes of the actor's queues. Beyond CountLimit they stay there: a badge
+// needs no more, and counting further would cost more than the page.
+type Counts struct {
+	Mine    int `json:"mine"`
+	Overdue int `json:"overdue" doc:"those of mine whose due date has passed"`
+	Group   int `json:"group"`
+	Limit   int `json:"limit" doc:"a count that reaches the limit means: at least so many"`
+}
+
+// CountLimit is where counting stops.
+const CountLimit = 1000
+
+// Counts counts the actor's queues.
+func (s *Service) Counts(ctx context.Context, actor *org.Actor) (c Counts, err error) {
+	defer errs.Wrap(&err, "inbox counts")
+	if err := actor.Require(org.WorkTasks); err != nil {
+		return c, err
+	}
+	c.Limit = CountLimit
+	if c.Mine, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ?", actor.ID); err != nil {
+		return c, err
+	}
+	if c.Overdue, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ? AND task.due < ?", actor.ID, db.Micros(s.now())); err != nil {
+		return c, err
+	}
+	c.Group, err = db.Count(ctx, s.db, CountLimit,
+		`FROM task WHERE task.assignee = 0 AND task.id IN (SELECT c.task FROM task_candidate c WHERE c.principal IN (?))`, db.In(actor.Principals))
+	return c, err
+}
+
+func pageLimit(asked int) int {
+	switch {
+	case asked <= 0:
+		return 50
+	case asked > 200:
+		return 200
+	}
+	return asked
+}
+
+func (s *Service) personOrNil(id db.ID) *Person {
+	if id == 0 {
+		return nil
+	}
+	p := s.person(id)
+	return &p
+}

@@ -1,0 +1,328 @@
+package ticket
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/paceline/paceline/internal/app"
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/feel"
+	"github.com/paceline/paceline/internal/form"
+	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
+)
+
+// task is an open task that an actor sees.
+type task struct {
+	item
+	candidate bool // the actor is one of its candidates
+}
+
+// findTask reads an open task that the actor may see.
+func (s *Service) findTask(ctx context.Context, actor *org.Actor, id db.ID) (*task, error) {
+	if actor == nil {
+		return nil, actor.Require(org.WorkTasks)
+	}
+	var b builder
+	b.add("SELECT "+itemColumns+", (SELECT COUNT(*) FROM task_candidate c WHERE c.task = task.id AND c.principal IN (?))", db.In(actor.Principals))
+	b.add(" FROM task JOIN ticket k ON k.id = task.root WHERE task.id = ? AND ", id)
+	b.addWith(s.access(actor).sees())
+	scan := func(row db.Scanner) (*task, error) {
+		var candidates int
+		it, err := s.scanItem(row, &candidates)
+		return &task{item: it, candidate: candidates > 0}, err
+	}
+	found, err := db.All(ctx, s.db, scan, b.text.String(), b.args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, errs.New(errs.NotFound, "there is no open task %s, or you may not see it", id).
+			WithCure("it may be done already: look at the inbox or at the ticket again")
+	}
+	return found[0], nil
+}
+
+// TaskView is a task as its page shows it.
+type TaskView struct {
+	Item
+	Outcomes []string       `json:"outcomes" doc:"the ways to complete it; empty: just done"`
+	Form     *FormView      `json:"form,omitempty"`
+	May      []string       `json:"may" doc:"what the asker may do with it: claim, unclaim, complete, delegate, transfer, return"`
+	ReturnTo []ReturnTarget `json:"returnTo" doc:"the steps that it can be returned to"`
+	Problem  string         `json:"problem,omitempty" doc:"why nobody could be found for it"`
+}
+
+// FormView is a form with the data that the asker may see in it.
+type FormView struct {
+	Name   string                `json:"name"`
+	Schema json.RawMessage       `json:"schema" doc:"form-js JSON, without what is hidden"`
+	Rights map[string]form.Right `json:"rights" doc:"of each field that shows: read, edit or required"`
+	Data   json.RawMessage       `json:"data"`
+}
+
+// ReturnTarget is a passed step.
+type ReturnTarget struct {
+	Element string `json:"element"`
+	Name    string `json:"name"`
+	By      string `json:"by" doc:"who completed it last"`
+}
+
+// Task shows an open task.
+func (s *Service) Task(ctx context.Context, actor *org.Actor, id db.ID) (v TaskView, err error) {
+	defer errs.Wrap(&err, "ticket.Task")
+	t, err := s.findTask(ctx, actor, id)
+	if err != nil {
+		return v, err
+	}
+	step, err := s.step(ctx, t)
+	if err != nil {
+		return v, err
+	}
+	v = TaskView{Item: t.Item, Outcomes: t.open.Outcomes, Problem: t.open.Problem, May: []string{}, ReturnTo: step.passed()}
+	access := s.access(actor)
+	for _, do := range []act{claim, unclaim, complete, delegate, transfer, giveBack} {
+		if access.may(do, t) == nil && (do != giveBack || len(v.ReturnTo) > 0) {
+			v.May = append(v.May, string(do))
+		}
+	}
+	if step.form != nil {
+		v.Form, err = viewOf(step.name, step.form, step.rights, step.vars)
+	}
+	return v, err
+}
+
+// step is where a task stands: its node, its form and what its form may touch.
+type step struct {
+	node       *bpmn.Node
+	state      *engine.State
+	definition *engine.Definition
+	live       *app.Loaded
+	name       string // of the form
+	form       *form.Form
+	rights     form.Rights
+	vars       feel.Vars
+}
+
+func (s *Service) step(ctx context.Context, t *task) (*step, error) {
+	def, err := s.apps.Definition(ctx, t.open.Definition)
+	if err != nil {
+		return nil, err
+	}
+	live, err := s.apps.ByDefinition(ctx, t.open.Definition)
+	if err != nil {
+		return nil, err
+	}
+	_, state, err := s.query.State(ctx, t.open.Instance)
+	if err != nil {
+		return nil, err
+	}
+	vars, open := state.Visible(engine.ID(t.Task))
+	if !open {
+		return nil, errs.New(errs.Conflict, "task %s is done already", t.Task).WithCure("look at the inbox again")
+	}
+	st := &step{node: def.Node(t.Element), state: state, definition: def, live: live, vars: vars}
+	st.name, st.form = live.FormName(t.open.FormKey), live.Form(t.open.FormKey)
+	if st.node.User != nil {
+		st.rights = form.RightsOf(st.node.User.FormRights)
+	}
+	return st, nil
+}
+
+// passed lists the steps that work can be returned to, nearest first, each once.
+func (st *step) passed() []ReturnTarget {
+	targets := []ReturnTarget{}
+	for _, p := range slices.Backward(st.state.Passed()) {
+		known := slices.ContainsFunc(targets, func(t ReturnTarget) bool { return t.Element == p.Element })
+		if node := st.definition.Node(p.Element); !known && node != nil {
+			targets = append(targets, ReturnTarget{Element: p.Element, Name: node.Name, By: p.By})
+		}
+	}
+	return targets
+}
+
+func viewOf(name string, f *form.Form, rights form.Rights, vars feel.Vars) (*FormView, error) {
+	v := f.View(rights, vars)
+	data, err := feel.ToJSON(feel.From(map[string]any(v.Data)))
+	return &FormView{Name: name, Schema: v.Schema, Rights: v.Rights, Data: data}, err
+}
+
+// Acted answers everything that is done to a task.
+type Acted struct {
+	Ticket   db.ID   `json:"ticket"`
+	Task     db.ID   `json:"task"`
+	Version  int     `json:"version,omitempty" doc:"of the task, when it is still open"`
+	Assignee *Person `json:"assignee,omitempty"`
+	Status   Status  `json:"status" enum:"open,closed,cancelled,failed" doc:"of the ticket's process"`
+}
+
+// Completion is how a task is completed.
+type Completion struct {
+	Task    db.ID
+	Version int // of the task, as it was shown; a stale one is a Conflict
+	Outcome string
+	Data    json.RawMessage // object: the form's values
+	Note    string
+}
+
+// Complete does a task: the form's values are checked against the rights of the step
+// and become variables. A delegated task goes back to who delegated it.
+func (s *Service) Complete(ctx context.Context, actor *org.Actor, c Completion) (acted Acted, err error) {
+	defer errs.Wrap(&err, "ticket.Complete")
+	defer recall(ctx, s, &acted, &err)
+	t, err := s.findTask(ctx, actor, c.Task)
+	if err != nil {
+		return acted, err
+	}
+	if err := s.access(actor).may(complete, t); err != nil {
+		return acted, err
+	}
+	step, err := s.step(ctx, t)
+	if err != nil {
+		return acted, err
+	}
+	if err := checkOutcome(t.open.Outcomes, c.Outcome); err != nil {
+		return acted, err
+	}
+	vars, err := s.fill(step, c.Data)
+	if err != nil {
+		return acted, err
+	}
+	return s.act(ctx, actor, t, c.Note, engine.TaskCompleted{
+		Task: engine.ID(t.Task), Version: version(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login,
+	})
+}
+
+// fill checks what was sent with a task.
+func (s *Service) fill(st *step, data json.RawMessage) (feel.Vars, error) {
+	sent, err := readValues(data)
+	if err != nil {
+		return nil, err
+	}
+	if st.form == nil {
+		if len(sent) > 0 {
+			return nil, wrongField("data", "unknown", "this task has no form; send no data")
+		}
+		return nil, nil
+	}
+	return st.form.Apply(form.Submission{Current: st.vars, Values: sent, Rights: st.rights, Now: s.now()})
+}
+
+func checkOutcome(outcomes []string, chosen string) error {
+	switch {
+	case len(outcomes) == 0 && chosen == "", slices.Contains(outcomes, chosen):
+		return nil
+	case len(outcomes) == 0:
+		return wrongField("outcome", "unknown", "this task has no outcomes to choose from")
+	case chosen == "":
+		return wrongField("outcome", "required", "choose one of %q", outcomes)
+	}
+	return wrongField("outcome", "enum", "%q is not one of %q", chosen, outcomes)
+}
+
+// Claim takes a free task.
+func (s *Service) Claim(ctx context.Context, actor *org.Actor, id db.ID, seen int) (Acted, error) {
+	return s.assign(ctx, actor, claim, id, seen, actor.Login, "")
+}
+
+// Unclaim puts a task back for its candidates.
+func (s *Service) Unclaim(ctx context.Context, actor *org.Actor, id db.ID, seen int) (Acted, error) {
+	return s.assign(ctx, actor, unclaim, id, seen, "", "")
+}
+
+// Transfer gives a task to somebody else for good.
+func (s *Service) Transfer(ctx context.Context, actor *org.Actor, id db.ID, seen int, to, note string) (Acted, error) {
+	return s.assign(ctx, actor, transfer, id, seen, to, note)
+}
+
+// Delegate gives a task to somebody who does it for the assignee; then it comes back.
+func (s *Service) Delegate(ctx context.Context, actor *org.Actor, id db.ID, seen int, to, note string) (Acted, error) {
+	return s.assign(ctx, actor, delegate, id, seen, to, note)
+}
+
+func (s *Service) assign(ctx context.Context, actor *org.Actor, do act, id db.ID, seen int, to, note string) (acted Acted, err error) {
+	defer errs.Wrap(&err, "ticket."+string(do))
+	defer recall(ctx, s, &acted, &err)
+	t, err := s.findTask(ctx, actor, id)
+	if err != nil {
+		return acted, err
+	}
+	if err := s.access(actor).may(do, t); err != nil {
+		return acted, err
+	}
+	if do == transfer || do == delegate {
+		u := s.org.Directory().UserByLogin(to)
+		switch {
+		case u == nil || u.Disabled:
+			return acted, wrongField("to", "exists", "there is no user %q who can take it", to)
+		case t.Assignee != nil && u.ID == t.Assignee.ID:
+			return acted, wrongField("to", "other", "%s has the task already", to)
+		}
+	}
+	return s.act(ctx, actor, t, note, engine.TaskAssigned{
+		Task: engine.ID(t.Task), Version: version(seen, t), To: to, Delegate: do == delegate, By: actor.Login,
+	})
+}
+
+// Return sends the work back to a step that was passed. With straight it comes back
+// here when that step is done, without walking through what lies between.
+func (s *Service) Return(ctx context.Context, actor *org.Actor, id db.ID, seen int, to string, straight bool, note string) (acted Acted, err error) {
+	defer errs.Wrap(&err, "ticket.Return")
+	defer recall(ctx, s, &acted, &err)
+	t, err := s.findTask(ctx, actor, id)
+	if err != nil {
+		return acted, err
+	}
+	if err := s.access(actor).may(giveBack, t); err != nil {
+		return acted, err
+	}
+	if seen != 0 && seen != t.Version {
+		return acted, errs.New(errs.Conflict, "the task has changed since it was shown").WithCure("look at it again")
+	}
+	step, err := s.step(ctx, t)
+	if err != nil {
+		return acted, err
+	}
+	targets := step.passed()
+	if to == "" && len(targets) > 0 {
+		to = targets[0].Element
+	}
+	if !slices.ContainsFunc(targets, func(r ReturnTarget) bool { return r.Element == to }) {
+		return acted, wrongField("to", "passed", "%q is not a step that this ticket has passed", to)
+	}
+	return s.act(ctx, actor, t, note, engine.Jump{From: t.Element, To: to, Return: straight})
+}
+
+// act submits an event about a task.
+func (s *Service) act(ctx context.Context, actor *org.Actor, t *task, note string, event engine.Event) (Acted, error) {
+	res, err := s.process.Submit(ctx, process.Command{
+		Instance: t.open.Instance, Event: event, Actor: actor.ID, By: actor.Name, Note: note,
+		Answer: func(tr *process.Transition) any {
+			done := Acted{Ticket: t.Ticket, Task: t.Task, Status: statusOf(tr.After)}
+			if open, ok := tr.After.OpenTask(engine.ID(t.Task)); ok {
+				done.Version = open.Version
+				if u := s.org.Directory().UserByLogin(open.Assignee); u != nil {
+					done.Assignee = &Person{ID: u.ID, Name: u.Name}
+				}
+			}
+			return done
+		},
+	})
+	if err != nil {
+		return Acted{}, err
+	}
+	return answer[Acted](res)
+}
+
+// version is the one the caller saw; who names none acts on the task as it is now,
+// and a change in between is still a Conflict.
+func version(seen int, t *task) int {
+	if seen != 0 {
+		return seen
+	}
+	return t.Version
+}
