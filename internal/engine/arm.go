@@ -44,11 +44,14 @@ func (r *run) arm(owner *activation, n *node) error {
 	}
 	m := arm{owner: owner.key, element: n.ID, node: n, kind: e.Kind}
 	switch e.Kind {
+	case bpmn.TimerEvent, bpmn.MessageEvent, bpmn.SignalEvent, bpmn.ConditionalEvent:
+		m.id = r.env.NewID()
+	}
+	switch e.Kind {
 	case bpmn.TimerEvent:
 		if err := r.schedule(owner, &m); err != nil {
 			return err
 		}
-		m.id = r.env.NewID()
 		r.effects = append(r.effects, armTimer(m))
 	case bpmn.MessageEvent, bpmn.SignalEvent:
 		var err error
@@ -60,7 +63,6 @@ func (r *run) arm(owner *activation, n *node) error {
 				return err
 			}
 		}
-		m.id = r.env.NewID()
 		r.effects = append(r.effects, Subscribe{Subscription: m.id, Node: n.Node, Kind: m.kind, Name: m.name, Key: m.key})
 	case bpmn.ConditionalEvent:
 		r.changed = true

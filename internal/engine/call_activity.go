@@ -47,8 +47,12 @@ func (ev ChildFinished) apply(r *run) error {
 		return err
 	}
 	a.id = 0
-	if ev.How == EndFailed {
+	switch {
+	case ev.How == EndFailed:
 		r.failWork(a, ev.Code, ev.Message, nil)
+		return nil
+	case ev.How == EndCancelled:
+		r.failWork(a, "", "the called instance was cancelled", nil)
 		return nil
 	}
 	if err := r.takeBack(a, ev.Vars); err != nil {

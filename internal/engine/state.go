@@ -75,7 +75,7 @@ const (
 
 // arm is something that an event from outside can trigger.
 type arm struct {
-	id      ID     // 0 for a condition
+	id      ID
 	owner   uint32 // the activation it ends with
 	element string // the event or receive task that it triggers
 	kind    bpmn.EventKind
@@ -209,6 +209,7 @@ type Place struct {
 	Key      int // unique in the instance, rising with time
 	ID       ID  // of the task, job or call; else 0
 	Element  string
+	Node     *bpmn.Node // nil in a state that was decoded and not stepped since
 	Assignee string
 	Loop     int
 	Incident ID // 0: none
@@ -224,6 +225,9 @@ func (s *State) Waiting() []Place {
 			continue
 		}
 		p := Place{Key: int(a.key), ID: a.id, Element: a.element, Loop: int(a.loop)}
+		if a.node != nil {
+			p.Node = a.node.Node
+		}
 		if a.task != nil {
 			p.Assignee = a.task.assignee
 		}
@@ -237,7 +241,7 @@ func (s *State) Waiting() []Place {
 
 // Armed is what an outside event can trigger.
 type Armed struct {
-	ID      ID // the timer's or subscription's; 0 for a condition
+	ID      ID // the timer's, subscription's or condition's, rising with time
 	Element string
 	Kind    bpmn.EventKind
 	Name    string    // of a message or signal
