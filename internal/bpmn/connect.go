@@ -1,6 +1,9 @@
 package bpmn
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // connect resolves the references between the nodes of a scope and of those inside it.
 func (p *parser) connect(s *Scope) {
@@ -24,11 +27,27 @@ func (p *parser) connectFlow(e *element, s *Scope) {
 	if f.From == nil || f.To == nil {
 		return
 	}
+	if f.ID == "" {
+		p.nameFlow(f, e)
+	}
 	f.From.Out = append(f.From.Out, f)
 	f.To.In = append(f.To.In, f)
 	if c := e.child("conditionExpression"); c != nil {
 		f.Condition = p.condition(c)
 	}
+}
+
+// nameFlow gives an id to a flow that has none, as hand-written models leave it out.
+func (p *parser) nameFlow(f *Flow, e *element) {
+	if !p.lenient {
+		p.fail(e, "8.3.1", "give it an id", "the sequence flow has no id")
+	}
+	name := f.From.ID + "-" + f.To.ID
+	f.ID = name
+	for i := 2; p.ids[f.ID] != nil; i++ {
+		f.ID = name + "-" + strconv.Itoa(i)
+	}
+	p.ids[f.ID] = e
 }
 
 // flowEnd resolves one end of a sequence flow; both ends are in the flow's own scope,

@@ -275,7 +275,7 @@ func (j *juel) unary(depth int) (string, error) {
 	form := ""
 	switch {
 	case j.is("!", "not"):
-		form = "not(%s)"
+		form = "(%s != true)" // null counts as false there
 	case j.is("-"):
 		form = "-(%s)"
 	case j.is("empty"):

@@ -90,7 +90,7 @@ type treeReader struct {
 	at      *element // the innermost open element
 	depth   int
 	count   int
-	texts   []strings.Builder // one per open element
+	texts   [][]byte // one per open element
 }
 
 func (t *treeReader) read() (*element, error) {
@@ -124,13 +124,13 @@ func (t *treeReader) take(token xml.Token, line int) error {
 	case xml.StartElement:
 		return t.open(x, line)
 	case xml.EndElement:
-		t.at.text = t.texts[t.depth-1].String()
+		t.at.text = string(t.texts[t.depth-1])
 		t.texts = t.texts[:t.depth-1]
 		t.depth--
 		t.at = t.at.parent
 	case xml.CharData:
 		if t.at != nil {
-			t.texts[t.depth-1].Write(x)
+			t.texts[t.depth-1] = append(t.texts[t.depth-1], x...)
 		} else if len(bytes.TrimSpace(x)) > 0 && t.root != nil {
 			return &malformed{line, "text after the root element"}
 		}
@@ -172,7 +172,7 @@ func (t *treeReader) open(x xml.StartElement, line int) error {
 	}
 	t.at = e
 	t.depth++
-	t.texts = append(t.texts, strings.Builder{})
+	t.texts = append(t.texts, nil)
 	return nil
 }
 
