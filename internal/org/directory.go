@@ -20,6 +20,9 @@ type Directory struct {
 	logins map[string]db.ID
 	names  map[groupName]db.ID
 
+	usersInOrder  []*User  // by login
+	groupsInOrder []*Group // by groupKey
+
 	holds    map[db.ID][]db.ID // member -> the groups, units, posts and roles it is in, directly
 	members  map[db.ID][]db.ID // and the other way round
 	subunits map[db.ID][]db.ID // unit -> units and posts directly under it
@@ -34,6 +37,8 @@ type groupName struct {
 type membership struct{ group, member db.ID }
 
 func newDirectory(revision int64, users []*User, groups []*Group, memberships []membership) *Directory {
+	slices.SortFunc(users, byLogin)
+	slices.SortFunc(groups, func(a, b *Group) int { return strings.Compare(groupKey(a), groupKey(b)) })
 	d := &Directory{
 		Revision: revision,
 		users:    make(map[db.ID]*User, len(users)),
@@ -43,6 +48,8 @@ func newDirectory(revision int64, users []*User, groups []*Group, memberships []
 		holds:    make(map[db.ID][]db.ID, len(users)),
 		members:  make(map[db.ID][]db.ID, len(groups)),
 		subunits: make(map[db.ID][]db.ID),
+
+		usersInOrder: users, groupsInOrder: groups,
 	}
 	for _, g := range groups {
 		d.groups[g.ID] = g
@@ -268,16 +275,13 @@ type UserFilter struct {
 
 // Users lists users by login. next is empty on the last page.
 func (d *Directory) Users(f UserFilter, page Page) (users []*User, next string) {
-	part := strings.ToLower(f.Search)
-	all := slices.Collect(maps.Values(d.users))
+	part, from := strings.ToLower(f.Search), d.usersInOrder
 	if f.In != 0 {
-		all = d.Members(f.In)
+		from = d.Members(f.In)
 	}
-	all = slices.DeleteFunc(all, func(u *User) bool {
-		return u.Disabled && !f.Disabled || !containsFold(part, u.Login, u.Name, u.Email)
+	return cut(from, page, func(u *User) string { return u.Login }, func(u *User) bool {
+		return (f.Disabled || !u.Disabled) && containsFold(part, u.Login, u.Name, u.Email)
 	})
-	slices.SortFunc(all, byLogin)
-	return cut(all, page, func(u *User) string { return u.Login })
 }
 
 // GroupFilter chooses groups, units, posts and roles; empty fields choose all.
@@ -290,33 +294,33 @@ type GroupFilter struct {
 // Groups lists by kind and name. next is empty on the last page.
 func (d *Directory) Groups(f GroupFilter, page Page) (groups []*Group, next string) {
 	part := strings.ToLower(f.Search)
-	var all []*Group
-	for _, g := range d.groups {
-		if (f.Kind == "" || g.Kind == f.Kind) && (f.Parent == 0 || g.Parent == f.Parent) && containsFold(part, g.Name, g.Title) {
-			all = append(all, g)
-		}
-	}
-	slices.SortFunc(all, func(a, b *Group) int { return strings.Compare(groupKey(a), groupKey(b)) })
-	return cut(all, page, groupKey)
+	return cut(d.groupsInOrder, page, groupKey, func(g *Group) bool {
+		return (f.Kind == "" || g.Kind == f.Kind) && (f.Parent == 0 || g.Parent == f.Parent) && containsFold(part, g.Name, g.Title)
+	})
 }
 
 func groupKey(g *Group) string { return string(g.Kind) + ":" + g.Name }
 
 func byLogin(a, b *User) int { return strings.Compare(a.Login, b.Login) }
 
-// cut takes one page from a list that is sorted by key.
-func cut[T any](all []T, page Page, key func(T) string) (part []T, next string) {
+// cut takes one page of what is wanted from a list that is sorted by key.
+func cut[T any](list []T, page Page, key func(T) string, wanted func(T) bool) (part []T, next string) {
+	from := 0
 	if page.After != "" {
-		at, exact := slices.BinarySearchFunc(all, page.After, func(t T, after string) int { return strings.Compare(key(t), after) })
-		if exact {
-			at++
+		var exact bool
+		from, exact = slices.BinarySearchFunc(list, page.After, func(t T, after string) int { return strings.Compare(key(t), after) })
+		from += count(exact)
+	}
+	for _, t := range list[from:] {
+		switch {
+		case !wanted(t):
+		case len(part) == page.limit():
+			return part, key(part[len(part)-1])
+		default:
+			part = append(part, t)
 		}
-		all = all[at:]
 	}
-	if n := page.limit(); len(all) > n {
-		return all[:n:n], key(all[n-1])
-	}
-	return all, ""
+	return part, ""
 }
 
 // containsFold says whether one of the texts contains the part, which is in lower case.

@@ -68,7 +68,7 @@ func (o *Org) CreateGroup(ctx context.Context, by *Actor, g Group) (Group, error
 	if err := g.clean(); err != nil {
 		return Group{}, err
 	}
-	return change(ctx, o, by, "CreateGroup", func(ctx context.Context, tx *db.Tx) (Group, error) {
+	return change(ctx, o, by, WriteOrg, "CreateGroup", func(ctx context.Context, tx *db.Tx) (Group, error) {
 		created, err := o.insertGroup(ctx, tx, g)
 		if err != nil {
 			return Group{}, err
@@ -96,7 +96,7 @@ func (o *Org) UpdateGroup(ctx context.Context, by *Actor, g Group) (Group, error
 	if err := g.clean(); err != nil {
 		return Group{}, err
 	}
-	return change(ctx, o, by, "UpdateGroup", func(ctx context.Context, tx *db.Tx) (Group, error) {
+	return change(ctx, o, by, WriteOrg, "UpdateGroup", func(ctx context.Context, tx *db.Tx) (Group, error) {
 		before, err := groupByID(ctx, tx, g.ID)
 		if err != nil {
 			return Group{}, err
@@ -139,7 +139,7 @@ type Deleted struct {
 // DeleteGroup removes a group that has no members and nothing below it. Built-in
 // roles stay.
 func (o *Org) DeleteGroup(ctx context.Context, by *Actor, id db.ID, version int64) (Deleted, error) {
-	return change(ctx, o, by, "DeleteGroup", func(ctx context.Context, tx *db.Tx) (Deleted, error) {
+	return change(ctx, o, by, WriteOrg, "DeleteGroup", func(ctx context.Context, tx *db.Tx) (Deleted, error) {
 		g, err := groupByID(ctx, tx, id)
 		switch {
 		case err != nil:

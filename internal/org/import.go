@@ -26,7 +26,7 @@ func (o *Org) Import(ctx context.Context, by *Actor, f File) (Imported, error) {
 	if err != nil {
 		return Imported{}, err
 	}
-	return change(ctx, o, by, "Import", func(ctx context.Context, tx *db.Tx) (Imported, error) {
+	return change(ctx, o, by, WriteOrg, "Import", func(ctx context.Context, tx *db.Tx) (Imported, error) {
 		d, err := loadTables(ctx, tx, 0)
 		if err != nil {
 			return Imported{}, err

@@ -27,7 +27,7 @@ func (o *Org) ChangeMembers(ctx context.Context, by *Actor, group db.ID, add, re
 	if len(add)+len(remove) > maxMembers {
 		return Membership{}, errs.New(errs.Invalid, "at most %d members are changed at once", maxMembers)
 	}
-	return change(ctx, o, by, "ChangeMembers", func(ctx context.Context, tx *db.Tx) (Membership, error) {
+	return change(ctx, o, by, WriteOrg, "ChangeMembers", func(ctx context.Context, tx *db.Tx) (Membership, error) {
 		g, err := groupByID(ctx, tx, group)
 		if err != nil {
 			return Membership{}, err

@@ -20,7 +20,7 @@ package org
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -117,9 +117,9 @@ func (o *Org) Refresh(ctx context.Context) (err error) {
 // change is the one way in which the organisation is changed: the actor's right is
 // checked, fn runs in a transaction that holds the revision, and this node sees the
 // change when the call returns. With a db.Once in ctx it happens once.
-func change[T any](ctx context.Context, o *Org, by *Actor, doing string, fn func(context.Context, *db.Tx) (T, error)) (out T, err error) {
+func change[T any](ctx context.Context, o *Org, by *Actor, needs Permission, doing string, fn func(context.Context, *db.Tx) (T, error)) (out T, err error) {
 	defer errs.Wrap(&err, "org."+doing)
-	if err := by.Require(WriteOrg); err != nil {
+	if err := by.Require(needs); err != nil {
 		return out, err
 	}
 	out, err = db.Do(ctx, o.db, func(ctx context.Context, tx *db.Tx) (T, error) {
@@ -140,13 +140,20 @@ func change[T any](ctx context.Context, o *Org, by *Actor, doing string, fn func
 
 func readRevision(ctx context.Context, q db.Queryer) (revision int64, err error) {
 	err = q.QueryRow(ctx, "SELECT revision FROM org_revision WHERE id = 1").Scan(&revision)
+	if errors.Is(err, db.ErrNoRows) {
+		return 0, errNotMade()
+	}
 	return revision, err
 }
 
 func raiseRevision(ctx context.Context, tx *db.Tx) error {
 	n, err := tx.Exec(ctx, "UPDATE org_revision SET revision = revision + 1 WHERE id = 1")
 	if err == nil && n == 0 {
-		return fmt.Errorf("the organisation has no revision row; Bootstrap was not run")
+		return errNotMade()
 	}
 	return err
+}
+
+func errNotMade() error {
+	return errs.New(errs.Unavailable, "the organisation has not been made yet").WithCure("wait until one node has started")
 }

@@ -265,7 +265,7 @@ func TestAuditIsListedNewestFirstInPages(t *testing.T) {
 func TestAuditIsInTheTransactionOfItsEffect(t *testing.T) {
 	each(t, func(t *testing.T, o *desk) {
 		boom := errors.New("boom")
-		_, err := change(t.Context(), o.Org, o.admin, "test", func(ctx context.Context, tx *db.Tx) (User, error) {
+		_, err := change(t.Context(), o.Org, o.admin, WriteOrg, "test", func(ctx context.Context, tx *db.Tx) (User, error) {
 			u, err := o.insertUser(ctx, tx, User{Login: "ann"})
 			if err == nil {
 				err = o.Audit(ctx, tx, o.admin, "user.create", "ann", nil)

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -171,10 +172,36 @@ func checkNewPassword(login, password string) error {
 		return badPassword("max", fmt.Sprintf("the password has %d characters; at most %d are taken", n, MaxPassword))
 	case strings.EqualFold(strings.TrimRight(password, "0123456789!"), login):
 		return badPassword("guessable", "the password is the sign-in name")
-	case strings.Count(password, password[:1]) == len(password):
-		return badPassword("guessable", "the password is one character, repeated")
+	case repeats(password):
+		return badPassword("guessable", "the password repeats a few characters")
+	case slices.Contains(common, strings.ToLower(password)):
+		return badPassword("guessable", "the password is one of the first that anybody would guess")
 	}
 	return nil
+}
+
+// repeats says whether the text is a block of at most four bytes over and over.
+func repeats(s string) bool {
+	for n := 1; n <= 4; n++ {
+		if strings.HasPrefix(strings.Repeat(s[:n], len(s)/n+1), s) {
+			return true
+		}
+	}
+	return false
+}
+
+// common are passwords of at least MinPassword characters that head the lists of
+// leaked ones and that no other rule refuses.
+var common = []string{
+	"123456789012", "1234567890123", "12345678901234", "123456789abc", "123456789qwerty", "1234567890qwerty", "0123456789012",
+	"1q2w3e4r5t6y", "1q2w3e4r5t6y7u", "1q2w3e4r5t6y7u8i", "1qaz2wsx3edc", "1qaz2wsx3edc4rfv", "1qazxsw23edc", "zaq12wsxcde3", "q1w2e3r4t5y6",
+	"qwertyuiop12", "qwertyuiop123", "qwertyuiop[]", "qwerty123456", "qwertyqwerty", "qwerty1234567", "qwertyasdfgh", "asdfghjkl123", "qweasdzxc123", "123qweasdzxc",
+	"abcdefghijkl", "abcdefghijklm", "abcd12345678", "abc123456789", "abcdef123456", "a1b2c3d4e5f6", "aa123456789", "a12345678901",
+	"password1234", "password12345", "password123456", "password123!", "passwordpassword", "p@ssw0rd1234", "passw0rd1234", "mypassword123",
+	"administrator", "adminadmin12", "admin1234567", "admin12345678", "adminpassword", "changeme1234", "changeme12345", "welcome12345", "welcome123456",
+	"letmein12345", "letmeinletmein", "iloveyou1234", "iloveyou12345", "iloveyouforever", "sunshine1234", "princess1234", "football1234", "baseball1234",
+	"superman1234", "superman123456", "michael12345", "charlie12345", "dragon123456", "monkey123456", "master123456", "shadow123456",
+	"111222333444", "112233445566", "123321123321", "987654321012", "098765432109", "147258369147", "159357159357", "paceline1234", "correcthorsebatterystaple",
 }
 
 func badPassword(rule, message string) error {

@@ -93,6 +93,8 @@ func TestNewPasswords(t *testing.T) {
 		"密碼密碼密碼密碼密碼密碼":                      true,
 		"short":                             false,
 		"aaaaaaaaaaaaaa":                    false,
+		"abcabcabcabcabc":                   false,
+		"PassWord1234":                      false,
 		"Administrator123":                  false,
 		strings.Repeat("ab", MaxPassword):   false,
 		"correct horse battery\xff\xfe\xfd": false,

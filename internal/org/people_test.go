@@ -209,3 +209,16 @@ func TestOnlyRolesTakeGroups(t *testing.T) {
 		wantKind(t, err, errs.Invalid, "cannot be a member")
 	})
 }
+
+func TestPeopleChooseTheirOwnLanguage(t *testing.T) {
+	each(t, func(t *testing.T, o *desk) {
+		ann := o.staff("ann")
+		if u, err := o.SetLang(t.Context(), ann.Actor, "ja"); err != nil || u.Lang != "ja" || o.Directory().User(u.ID).Lang != "ja" {
+			t.Errorf("%+v, %v", u, err)
+		}
+		_, err := o.SetLang(t.Context(), ann.Actor, "no language")
+		wantKind(t, err, errs.Invalid, "lang:")
+		_, err = o.SetLang(t.Context(), nil, "ja")
+		wantKind(t, err, errs.Unauthenticated, "")
+	})
+}

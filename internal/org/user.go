@@ -54,7 +54,7 @@ func (o *Org) CreateUser(ctx context.Context, by *Actor, u User, password string
 	if err != nil {
 		return User{}, err
 	}
-	return change(ctx, o, by, "CreateUser", func(ctx context.Context, tx *db.Tx) (User, error) {
+	return change(ctx, o, by, WriteOrg, "CreateUser", func(ctx context.Context, tx *db.Tx) (User, error) {
 		created, err := o.insertUser(ctx, tx, u)
 		if err != nil {
 			return User{}, err
@@ -94,7 +94,7 @@ func (o *Org) UpdateUser(ctx context.Context, by *Actor, u User) (User, error) {
 	if err := u.clean(); err != nil {
 		return User{}, err
 	}
-	return change(ctx, o, by, "UpdateUser", func(ctx context.Context, tx *db.Tx) (User, error) {
+	return change(ctx, o, by, WriteOrg, "UpdateUser", func(ctx context.Context, tx *db.Tx) (User, error) {
 		before, err := userByID(ctx, tx, u.ID)
 		if err != nil {
 			return User{}, err
@@ -132,6 +132,22 @@ func (o *Org) updateUser(ctx context.Context, tx *db.Tx, by *Actor, before *User
 		}
 	}
 	return u, o.Audit(ctx, tx, by, "user.update", u.Login, differences(before, u))
+}
+
+// SetLang sets the actor's own language, a BCP 47 tag; empty for none.
+func (o *Org) SetLang(ctx context.Context, by *Actor, lang string) (User, error) {
+	return change(ctx, o, by, OwnAccount, "SetLang", func(ctx context.Context, tx *db.Tx) (User, error) {
+		before, err := userByID(ctx, tx, by.ID)
+		if err != nil {
+			return User{}, err
+		}
+		u := *before
+		u.Lang = lang
+		if err := u.clean(); err != nil {
+			return User{}, err
+		}
+		return o.updateUser(ctx, tx, by, before, u)
+	})
 }
 
 // shutOut ends what a user who was just disabled could still act with.
