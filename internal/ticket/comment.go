@@ -73,7 +73,7 @@ func (s *Service) beside(ctx context.Context, actor *org.Actor, ticket db.ID, ro
 		return Added{}, err
 	}
 	added, err := db.Do(ctx, s.db, func(ctx context.Context, tx *db.Tx) (Added, error) {
-		id, at := s.ids.Next(), db.Micros(s.now())
+		id, at := s.newID(), db.Micros(s.now())
 		if err := tx.Insert(ctx, row(id, at)); err != nil {
 			return Added{}, err
 		}

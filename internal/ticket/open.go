@@ -104,7 +104,7 @@ func (s *Service) begin(ctx context.Context, actor *org.Actor, live *app.Loaded,
 	if err != nil {
 		return Opened{}, err
 	}
-	id, number := s.ids.Next(), kind.Number.Format(now, serial)
+	id, number := s.newID(), kind.Number.Format(now, serial)
 	vars[about] = feel.From(map[string]any{
 		"id": id.String(), "number": number, "app": live.App, "kind": kind.ID, "requester": actor.Login, "opened": now,
 	})

@@ -30,7 +30,7 @@ type Service struct {
 	org     *org.Org
 	process *process.Runtime
 	query   *process.Query
-	ids     *db.IDs
+	newID   func() db.ID
 	numbers *numbers
 	ring    func(topic, key string)
 	now     func() time.Time
@@ -44,7 +44,7 @@ type Deps struct {
 	Org     *org.Org
 	Process *process.Runtime
 	Query   *process.Query
-	IDs     *db.IDs
+	NewID   func() db.ID
 	// Ring tells listeners that something changed; called after commit.
 	Ring func(topic, key string)
 	Now  func() time.Time
@@ -97,7 +97,7 @@ type Person struct {
 // New makes the use cases.
 func New(deps Deps) *Service {
 	return &Service{
-		db: deps.DB, apps: deps.Apps, org: deps.Org, process: deps.Process, query: deps.Query, ids: deps.IDs,
+		db: deps.DB, apps: deps.Apps, org: deps.Org, process: deps.Process, query: deps.Query, newID: deps.NewID,
 		numbers: newNumbers(deps.DB, deps.Now), ring: deps.Ring, now: deps.Now, log: deps.Log,
 	}
 }

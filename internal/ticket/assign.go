@@ -1,0 +1,75 @@
+package ticket
+
+import (
+	"context"
+	"errors"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/feel"
+	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
+)
+
+// Assign finds the people for a task that opens: process asks it inside a lane, before
+// the task is written. Names that mean nobody leave a problem on the task, which
+// whoever repairs tickets sees and cures by a transfer.
+func (s *Service) Assign(ctx context.Context, a process.Assignment) (process.Assigned, error) {
+	requester, err := s.requesterOf(ctx, a.Transition)
+	if err != nil {
+		return process.Assigned{}, err
+	}
+	want := org.Want{
+		Requester: requester, Assignee: a.Task.Assignee,
+		CandidateUsers: a.Task.CandidateUsers, CandidateGroups: a.Task.CandidateGroups,
+	}
+	if user := a.Task.Node.User; user != nil {
+		want.Assignment = user.Assignment
+	}
+	dir := s.org.Directory()
+	found := dir.Resolve(want)
+	out := process.Assigned{Assignee: found.Assignee, Candidates: found.Candidates, Problem: found.Problem}
+	if found.Assignee != 0 {
+		out.AssigneeName = dir.Name(found.Assignee)
+	}
+	return out, nil
+}
+
+// Person finds the user behind a name in the engine's state.
+func (s *Service) Person(_ context.Context, login string) (db.ID, string, error) {
+	u := s.org.Directory().UserByLogin(login)
+	if u == nil {
+		return 0, login, nil
+	}
+	return u.ID, u.Name, nil
+}
+
+// requesterOf knows who opened the ticket: from its own variable, from who started the
+// instance, else from the ticket's row.
+func (s *Service) requesterOf(ctx context.Context, t *process.Transition) (db.ID, error) {
+	dir := s.org.Directory()
+	for _, login := range []string{requesterIn(t.After.Vars()), t.After.Initiator()} {
+		if u := dir.UserByLogin(login); u != nil {
+			return u.ID, nil
+		}
+	}
+	if t.Before == nil && t.Parent == 0 {
+		return t.Actor, nil // its row is about to be written
+	}
+	var requester db.ID
+	err := s.db.QueryRow(ctx, "SELECT requester FROM ticket WHERE id = ?", t.Root).Scan(&requester)
+	if errors.Is(err, db.ErrNoRows) {
+		return 0, errs.New(errs.Internal, "instance %s belongs to no ticket", t.Root)
+	}
+	return requester, err
+}
+
+func requesterIn(vars feel.Vars) string {
+	c, ok := vars[about].(*feel.Context)
+	if !ok {
+		return ""
+	}
+	v, _ := c.Get("requester")
+	login, _ := v.(string)
+	return login
+}
