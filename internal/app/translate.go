@@ -24,6 +24,9 @@ func (c *checker) translations() {
 					Message: fmt.Sprintf("the text for %q is missing", clip(need[key]))})
 			}
 		}
+		if len(c.broken) > 0 {
+			continue // what could not be read may well show the rest
+		}
 		for _, key := range slices.Sorted(maps.Keys(texts)) {
 			if _, needed := need[key]; !needed && !may[key] {
 				c.problem(Problem{File: file, Element: clip(key), Line: c.textLines[language][key], Severity: Warning, Rule: "text",
