@@ -71,6 +71,9 @@ func eachPart(s, units string, set func(n float64, unit byte)) bool {
 	return true
 }
 
+// Instant reads an ISO 8601 duration from now, or a date with or without time and zone.
+func Instant(s string, now time.Time) (time.Time, error) { return instantText(s, now) }
+
 // instantText reads a period from now, or a date with or without time and zone; without one it is UTC.
 func instantText(s string, now time.Time) (time.Time, error) {
 	s = strings.TrimSpace(s)
