@@ -137,7 +137,7 @@ func (w *world) define(process string) db.ID {
 	w.t.Helper()
 	var first db.ID
 	file, err := bpmn.Parse([]byte(`<?xml version="1.0"?><definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" ` +
-		`xmlns:camunda="http://camunda.org/schema/1.0/bpmn" xmlns:paceline="http://paceline.dev/bpmn" targetNamespace="test">` + process + `</definitions>`))
+		`xmlns:camunda="http://camunda.org/schema/1.0/bpmn" xmlns:paceline="https://paceline.dev/bpmn/1.0" targetNamespace="test">` + process + `</definitions>`))
 	must(w.t, err)
 	for _, p := range file.Processes {
 		def, err := engine.Compile(file, p.ID)
