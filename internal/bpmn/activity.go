@@ -75,7 +75,7 @@ func (p *parser) taskMessage(e *element) *EventDefinition {
 		return nil
 	}
 	d := &EventDefinition{Kind: MessageEvent}
-	p.messageEvent(d, e, e)
+	p.messageEvent(d, e)
 	return d
 }
 
@@ -173,8 +173,31 @@ func (p *parser) multiInstance(e, x *element) *Loop {
 	if own := firstElement(x.extension("loopCharacteristics", nsZeebe), x.extension("loop", nsPaceline)); own != nil {
 		p.ownLoop(l, own)
 	}
+	l.IndexVar = x.vendor("elementIndexVariable")
+	p.aggregation(l, x)
 	p.behavior(l, x)
 	return l
+}
+
+// aggregation is Flowable's way to collect the results of the instances: a context of
+// variables from each.
+func (p *parser) aggregation(l *Loop, x *element) {
+	all := x.extension("variableAggregation", nsVendor...)
+	if all == nil || l.OutputList != "" {
+		return
+	}
+	var entries []string
+	for _, v := range all.kids {
+		source := v.attr("source")
+		if text := v.attr("sourceExpression"); text != "" {
+			source, _ = reduceTemplate(text)
+		}
+		if v.name == "variable" && source != "" {
+			entries = append(entries, quote(firstOf(v.attr("target"), v.attr("source")))+": "+source)
+		}
+	}
+	l.OutputList = all.attr("target")
+	l.OutputItem = p.compile(all, "", "{"+strings.Join(entries, ", ")+"}", Warning)
 }
 
 // ownLoop reads Zeebe's loop characteristics and ours, which have the same attributes.

@@ -201,6 +201,7 @@ type Loop struct {
 	Cardinality *Expression
 	Collection  *Expression
 	ElementVar  string      // takes the member of the collection
+	IndexVar    string      // takes the position in the collection, counted from 0
 	OutputList  string      // variable that collects OutputItem of each instance, in order of the input
 	OutputItem  *Expression // evaluated in each instance
 	Completion  *Expression

@@ -58,6 +58,8 @@ func (p *parser) definitions(root *element) {
 	p.defs.ID = root.attr("id")
 	p.defs.TargetNamespace = root.attr("targetNamespace")
 	p.defs.Exporter = root.attr("exporter")
+	processes := root.children("process")
+	p.describes = len(processes) > 0 && !slices.ContainsFunc(processes, func(e *element) bool { return e.attr("isExecutable") != "false" })
 	p.index(root)
 	p.references(root)
 	p.lenient = isLenient(root)

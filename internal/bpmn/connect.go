@@ -32,7 +32,7 @@ func (p *parser) connectFlow(e *element, s *Scope) {
 	}
 	f.From.Out = append(f.From.Out, f)
 	f.To.In = append(f.To.In, f)
-	if c := e.child("conditionExpression"); c != nil {
+	if c := e.child("conditionExpression"); c != nil && (c.trimmed() != "" || !p.lenient) {
 		f.Condition = p.condition(c)
 	}
 }

@@ -68,9 +68,10 @@ func (p *parser) event(n *Node, e *element) {
 	case TimerEvent:
 		d.Timer = p.timer(x)
 	case MessageEvent:
-		p.messageEvent(d, e, x)
+		p.messageEvent(d, x)
 	case SignalEvent:
 		d.Name, d.NameExpr = p.eventName(x, "signalRef", "signal", "name")
+		p.vendorName(d, x, "signalExpression")
 	case ErrorEvent:
 		p.errorEvent(d, n, x)
 	case EscalationEvent:
@@ -85,7 +86,7 @@ func (p *parser) event(n *Node, e *element) {
 	case CompensationEvent:
 		p.compensationEvent(d, n, x)
 	}
-	p.eventPayload(d, e, x)
+	p.eventPayload(d, x)
 }
 
 // eventName resolves the message, signal, error or escalation that an event definition
@@ -98,8 +99,9 @@ func (p *parser) eventName(x *element, refAttr, tag, attr string) (string, *Expr
 	}
 	target := p.ids[id]
 	if target == nil || !target.is(tag) {
-		if p.lenient && target == nil && tag != "message" {
-			return id, nil // vendor engines take the bare text as the name or code
+		if p.lenient && target == nil {
+			p.warn(x, "10.5.5", "add the "+tag+" to the definitions", "the %s %q does not exist; its id is taken as its name", tag, id)
+			return id, nil
 		}
 		p.fail(x, "10.5.5", "add the "+tag+" to the definitions", "the %s %q does not exist", tag, id)
 		return "", nil
@@ -116,11 +118,16 @@ func (p *parser) eventName(x *element, refAttr, tag, attr string) (string, *Expr
 
 // messageEvent resolves the message, how it is correlated and, for a thrown one, the
 // work that sends it.
-func (p *parser) messageEvent(d *EventDefinition, e, x *element) {
+func (p *parser) messageEvent(d *EventDefinition, x *element) {
 	d.Name, d.NameExpr = p.eventName(x, "messageRef", "message", "name")
 	d.CorrelationKey = p.correlationKey(x)
-	if d.Name == "" && d.NameExpr == nil && x.attr("messageRef") == "" && e.name != "boundaryEvent" {
-		d.Name = x.vendor("message")
+	p.vendorName(d, x, "messageExpression")
+}
+
+// vendorName is the name that an expression of Flowable's makes.
+func (p *parser) vendorName(d *EventDefinition, x *element, attr string) {
+	if text := x.vendor(attr); text != "" && d.Name == "" && d.NameExpr == nil {
+		d.NameExpr = p.template(x, text, Error)
 	}
 }
 
@@ -181,7 +188,7 @@ func inScopeOf(activity, n *Node) bool {
 
 // eventPayload reads the variables that travel with a thrown signal or message, and those
 // that a catching event takes over.
-func (p *parser) eventPayload(d *EventDefinition, e, x *element) {
+func (p *parser) eventPayload(d *EventDefinition, x *element) {
 	for _, in := range x.extensions("in", nsVendor...) {
 		if m, ok := p.vendorMapping(in); ok {
 			d.Payload = append(d.Payload, m)

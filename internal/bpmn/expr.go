@@ -42,7 +42,8 @@ func (p *parser) expression(at *element, text string, s Severity) *Expression {
 	case nextMarker(text) >= 0:
 		return p.template(at, text, s)
 	case foreign.MatchString(text):
-		if reduced, err := reduceExpression(text); err == nil {
+		body := strings.TrimSuffix(strings.TrimPrefix(text, "return "), ";")
+		if reduced, err := reduceExpression(body); err == nil {
 			source = reduced
 		}
 	}

@@ -151,7 +151,7 @@ func assignment(text string) (variable, source string, ok bool) {
 		return "", "", false
 	}
 	args, err := j.arguments(0)
-	if err != nil || len(args) != 2 || j.token != "" || !isName(unquote(args[0])) {
+	if err != nil || len(args) != 2 || j.token != "" || unquote(args[0]) == "" {
 		return "", "", false
 	}
 	return unquote(args[0]), args[1], true

@@ -170,6 +170,11 @@ func (e errUnreadable) Error() string { return string(e) }
 // listeners reads the execution and task listeners that only compute; the others are the
 // vendor's code and are ignored.
 func (p *parser) listeners(n *Node, e *element) {
+	for _, name := range []string{"executionListeners", "taskListeners"} {
+		for _, x := range e.extensions(name, nsZeebe) {
+			p.warn(x, "", "use an output mapping or a service task", "%s are workers of another engine and are ignored", name)
+		}
+	}
 	for _, name := range []string{"executionListener", "taskListener"} {
 		for _, x := range e.extensions(name, nsVendor...) {
 			if l := p.listener(x); l != nil {

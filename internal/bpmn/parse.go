@@ -132,17 +132,18 @@ func (s *Scope) each(yield func(*Node) bool) bool {
 
 // parser is the state of one Parse. Its methods are in the files named after what they read.
 type parser struct {
-	defs     *Definitions
-	problems []Problem
-	ids      map[string]*element // every BPMN element that has an id
-	nodes    map[string]*Node    // flow nodes by id
-	source   map[*Node]*element  // the element of a node
-	scopes   map[*Scope]*element // the element of a process or sub-process
-	flowAt   map[*element]*Flow  // the flow of an element
-	arrow    map[*Flow]*element  // the element of a flow
-	byID     map[string]*Process // processes and global tasks by id
-	referred map[*element]bool   // event definitions that an eventDefinitionRef names
-	lenient  bool                // written for an engine: see isLenient
+	defs      *Definitions
+	problems  []Problem
+	ids       map[string]*element // every BPMN element that has an id
+	nodes     map[string]*Node    // flow nodes by id
+	source    map[*Node]*element  // the element of a node
+	scopes    map[*Scope]*element // the element of a process or sub-process
+	flowAt    map[*element]*Flow  // the flow of an element
+	arrow     map[*Flow]*element  // the element of a flow
+	byID      map[string]*Process // processes and global tasks by id
+	referred  map[*element]bool   // event definitions that an eventDefinitionRef names
+	describes bool                // every process says that it is not executable
+	lenient   bool                // written for an engine: see isLenient
 }
 
 func newParser(d *Definitions) *parser {
@@ -162,10 +163,10 @@ func newParser(d *Definitions) *parser {
 // maxProblems bounds what a hostile file can make us say.
 const maxProblems = 500
 
-// report notes a problem. In a process that says it is not executable every problem is a
-// warning: it describes, and nobody will run it.
+// report notes a problem. In a process that says it is not executable, and in a file with
+// no other, every problem is a warning: it describes, and nobody will run it.
 func (p *parser) report(at *element, s Severity, rule, message, cure string) {
-	if at.descriptive() {
+	if p.describes || at.descriptive() {
 		s = Warning
 	}
 	if len(p.problems) < maxProblems {

@@ -48,6 +48,8 @@ var nsVendor = []string{
 	"http://operaton.org/schema/1.0/bpmn",
 	"http://www.signavio.com/bpmn20/camunda",
 	"http://activiti.com/bpmn",
+	"http://camunda.org/bpmn",
+	"http://www.camunda.com/fox",
 }
 
 // element is one XML element with its place. Extension content is in the tree like all
