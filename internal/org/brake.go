@@ -19,7 +19,7 @@ type brake struct {
 }
 
 const (
-	freeByAccount = 5
+	freeByAccount = 10
 	freeByAddress = 50 // many people may share one
 	maxDelay      = 5 * time.Minute
 	forgetAfter   = time.Hour // since the last failure

@@ -238,7 +238,7 @@ func (d *Directory) Facts(user db.ID) map[string]any {
 	if s := d.Superior(user, 1); s != nil {
 		facts["superior"] = s.Login
 	}
-	names := map[Kind][]any{}
+	names := map[Kind][]any{KindGroup: {}, KindPost: {}, KindRole: {}}
 	for _, id := range d.Principals(user)[1:] {
 		g := d.groups[id]
 		names[g.Kind] = append(names[g.Kind], g.Name)

@@ -179,8 +179,8 @@ func (o *Org) ChangePassword(ctx context.Context, by *Actor, present, password s
 }
 
 // SetPassword gives a user a password that is good for one sign-in, after which the
-// user has to choose another, and ends the user's sessions. An empty password asks for
-// a random one, which is returned as secret.
+// user has to choose another, and ends the user's sessions; tokens stay until they are
+// revoked. An empty password asks for a random one, which is returned as secret.
 func (o *Org) SetPassword(ctx context.Context, by *Actor, user db.ID, password string) (secret string, err error) {
 	defer errs.Wrap(&err, "org.SetPassword")
 	if err := by.Require(WriteOrg); err != nil {

@@ -222,3 +222,43 @@ func TestPeopleChooseTheirOwnLanguage(t *testing.T) {
 		wantKind(t, err, errs.Unauthenticated, "")
 	})
 }
+
+func TestAttributesAreShownToTheUserAndAdministrators(t *testing.T) {
+	each(t, func(t *testing.T, o *desk) {
+		secret := o.user("ann")
+		secret.Attributes = map[string]any{"salary": 1}
+		if _, err := o.UpdateUser(t.Context(), o.admin, secret); err != nil {
+			t.Fatal(err)
+		}
+		ann, bob := &Actor{ID: secret.ID, Roles: []string{RoleStaff}}, &Actor{ID: 1, Roles: []string{RoleStaff}}
+		for name, tt := range map[string]struct {
+			by    *Actor
+			shown bool
+		}{"admin": {o.admin, true}, "ann": {ann, true}, "bob": {bob, false}} {
+			u, err := o.User(tt.by, secret.ID)
+			if err != nil || u.Login != "ann" || (len(u.Attributes) > 0) != tt.shown {
+				t.Errorf("one, to %s: %+v, %v", name, u, err)
+			}
+			users, _, err := o.Users(tt.by, UserFilter{Search: "ann"}, Page{})
+			if err != nil || len(users) != 1 || (len(users[0].Attributes) > 0) != tt.shown {
+				t.Errorf("the list, to %s: %+v, %v", name, users, err)
+			}
+		}
+		if len(o.Directory().User(secret.ID).Attributes) == 0 {
+			t.Error("hiding changed the directory")
+		}
+		nobody := &Actor{ID: 1, Roles: []string{"guest"}}
+		for _, look := range []func() error{
+			func() error { _, err := o.User(nobody, secret.ID); return err },
+			func() error { _, _, err := o.Users(nobody, UserFilter{}, Page{}); return err },
+			func() error { _, err := o.Group(nobody, 1); return err },
+			func() error { _, _, err := o.Groups(nobody, GroupFilter{}, Page{}); return err },
+		} {
+			wantKind(t, look(), errs.Denied, "org.read")
+		}
+		_, err := o.User(bob, 1)
+		wantKind(t, err, errs.NotFound, "")
+		_, err = o.Group(bob, 1)
+		wantKind(t, err, errs.NotFound, "")
+	})
+}
