@@ -120,7 +120,10 @@ func root(v Value) Value {
 	if _, err := decimal128.Sqrt(&r.dec, &n.dec); err != nil {
 		return nil
 	}
-	return finite(r)
+	if r.dec.Form != apd.Finite {
+		return nil
+	}
+	return trimmed(r, min(0, n.dec.Exponent/2))
 }
 
 // mode is the list of the most frequent numbers, in ascending order.

@@ -75,41 +75,57 @@ func byteOffset(s string, n int64) int {
 
 func matches(m *machine, a []Value) Value {
 	flags, _ := a[2].(string)
-	re := m.pattern(a[1].(string), flags)
-	if re == nil {
+	p := m.pattern(a[1].(string), flags)
+	if p == nil {
 		return nil
 	}
-	m.spend(len(a[0].(string)) / 16)
-	return re.MatchString(a[0].(string))
+	return len(p.matches(m, a[0].(string), 1)) > 0
 }
 
+// replace is null for a pattern that matches nothing at all, as in XPath.
 func replace(m *machine, a []Value) Value {
-	flags, _ := a[3].(string)
-	re := m.pattern(a[1].(string), flags)
-	replacement, ok := goReplacement(a[2].(string), re, strings.Contains(flags, "q"))
-	if re == nil || !ok {
+	input, flags := a[0].(string), ""
+	if a[3] != nil {
+		flags = a[3].(string)
+	}
+	p := m.pattern(a[1].(string), flags)
+	if p == nil || len(p.matches(m, "", 1)) > 0 {
 		return nil
 	}
-	input := a[0].(string)
-	m.spend(len(input) / 16)
-	// A replacement may repeat groups: what it can grow to is counted before it is made.
-	m.bytes((len(input) + 1) * (1 + len(replacement)))
-	return re.ReplaceAllString(input, replacement)
+	r, ok := parseReplacement(a[2].(string), p.groups)
+	if !ok {
+		return nil
+	}
+	var b strings.Builder
+	end := 0
+	for _, match := range p.matches(m, input, -1) {
+		before := b.Len()
+		b.WriteString(input[end:match[0]])
+		r.expand(&b, input, match)
+		m.bytes(b.Len() - before)
+		end = match[1]
+	}
+	b.WriteString(input[end:])
+	return b.String()
 }
 
+// split leaves empty parts in, also at the ends.
 func split(m *machine, a []Value) Value {
-	re := m.pattern(a[1].(string), "")
-	if re == nil {
+	p := m.pattern(a[1].(string), "")
+	if p == nil {
 		return nil
 	}
 	s := a[0].(string)
-	m.spend(len(s) / 16)
-	parts := List{}
-	for _, part := range re.Split(s, -1) {
+	parts, end := List{}, 0
+	for _, match := range p.matches(m, s, -1) {
+		if match[1] == 0 || match[0] == len(s) && match[0] == match[1] {
+			continue // an empty match at an end parts nothing
+		}
 		m.items(1)
-		parts = append(parts, part)
+		parts = append(parts, s[end:match[0]])
+		end = match[1]
 	}
-	return parts
+	return append(parts, s[end:])
 }
 
 // stringJoin leaves out null; anything else but a string makes it null.

@@ -219,7 +219,7 @@ func power(a, b Number) Value {
 		}
 	}
 	if n < 0 {
-		return arith((*apd.Context).Quo, Int(1), r)
+		return divide(Int(1), r)
 	}
 	if _, err := decimal128.Round(&r.dec, &r.dec); err != nil {
 		return nil

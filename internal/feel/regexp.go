@@ -1,171 +1,408 @@
 package feel
 
 import (
+	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxPattern bounds a regular expression; Go's run in time linear to the input.
+// maxPattern bounds a regular expression, in bytes.
 const maxPattern = 1000
+
+// pattern is a compiled XPath regular expression. Go's engine, linear in the input, runs it
+// unless it has back-references, which take backtracking.
+type pattern struct {
+	linear *regexp.Regexp
+	back   *syntax.Regexp // instead of linear
+	groups int
+}
 
 // regexpMemo remembers the last pattern: loops use the same one again.
 type regexpMemo struct {
-	pattern, flags string
-	re             *regexp.Regexp
+	text, flags string
+	compiled    *pattern
 }
 
-// pattern compiles an XPath regular expression (DMN 1.5 section 10.3.4.3); nil when it is not one,
-// or needs what Go's linear-time matching does not have: back-references.
-func (m *machine) pattern(pattern, flags string) *regexp.Regexp {
-	memo := &m.regexp
-	if memo.re != nil && memo.pattern == pattern && memo.flags == flags {
-		return memo.re
+// pattern compiles a regular expression with the syntax and the flags of XPath 2.0 (DMN 1.5 section
+// 10.3.4.3); nil when it is not one.
+func (m *machine) pattern(text, flags string) *pattern {
+	if memo := &m.regexp; memo.compiled != nil && memo.text == text && memo.flags == flags {
+		return memo.compiled
 	}
-	m.spend(100 + len(pattern))
-	if len(pattern) > maxPattern || strings.Trim(flags, "smixq") != "" {
+	m.spend(100 + len(text))
+	if len(text) > maxPattern || strings.Trim(flags, "smix") != "" {
 		return nil
 	}
-	text, ok := pattern, true
-	if strings.Contains(flags, "q") {
-		text = regexp.QuoteMeta(pattern)
-	} else {
-		text, ok = goPattern(pattern, strings.Contains(flags, "x"), strings.Contains(flags, "s"))
+	p := compilePattern(text, flags)
+	if p != nil {
+		m.regexp = regexpMemo{text, flags, p}
 	}
-	if !ok {
+	return p
+}
+
+func compilePattern(text, flags string) *pattern {
+	t := translator{in: text, foldCase: strings.Contains(flags, "i"), dotAll: strings.Contains(flags, "s")}
+	if strings.Contains(flags, "x") {
+		t.in = withoutSpace(text)
+	}
+	if !t.run() {
 		return nil
 	}
-	if goFlags := keep(flags, "smi"); goFlags != "" {
-		text = "(?" + goFlags + ")" + text
+	out := t.out.String()
+	for _, flag := range []string{"m", "i"} {
+		if strings.Contains(flags, flag) {
+			out = "(?" + flag + ")" + out
+		}
 	}
-	re, err := regexp.Compile(text)
+	if t.backReferences {
+		tree, err := syntax.Parse(out, syntax.Perl)
+		if err != nil {
+			return nil
+		}
+		return &pattern{back: tree, groups: t.groups}
+	}
+	re, err := regexp.Compile(out)
 	if err != nil {
 		return nil
 	}
-	*memo = regexpMemo{pattern, flags, re}
-	return re
+	return &pattern{linear: re, groups: t.groups}
 }
 
-// keep is which of the wanted letters s has, each once.
-func keep(s, wanted string) string {
+// matches finds up to n matches that do not overlap, all for -1, as pairs of offsets for the whole and each group.
+func (p *pattern) matches(m *machine, s string, n int) [][]int {
+	m.spend(len(s)/16 + 1)
+	if p.linear != nil {
+		return p.linear.FindAllStringSubmatchIndex(s, n)
+	}
+	return backtrackAll(m, p, s, n)
+}
+
+// withoutSpace takes out white space except in classes, for flag x.
+func withoutSpace(s string) string {
 	var b strings.Builder
-	for _, r := range wanted {
-		if strings.ContainsRune(s, r) {
-			b.WriteRune(r)
+	class := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && i+1 < len(s) && strings.IndexByte(" \t\r\n", s[i+1]) < 0:
+			b.WriteByte(c)
+			i++
+			b.WriteByte(s[i])
+			continue
+		case c == '[':
+			class++
+		case c == ']':
+			class--
+		case class <= 0 && strings.IndexByte(" \t\r\n", c) >= 0:
+			continue
 		}
+		b.WriteByte(s[i])
 	}
 	return b.String()
 }
 
-// classes are XPath's escapes that Go has not, or has for ASCII only: their content in a class.
-var classes = map[byte]string{
+// firstReference is the rune that stands for \1 in the translated text; it is in no alphabet.
+const firstReference = 0x10FF00
+
+// translator rewrites what XPath and Go write differently: Unicode classes, class subtraction, the dot
+// that stops at both line ends, and back-references.
+type translator struct {
+	in               string
+	pos              int
+	out              strings.Builder
+	foldCase, dotAll bool
+	groups           int
+	open             []int // groups not yet closed, 0 for (?:
+	closed           []bool
+	backReferences   bool
+}
+
+func (t *translator) run() bool {
+	if strings.ContainsFunc(t.in, func(r rune) bool { return r >= firstReference }) {
+		return false
+	}
+	for t.pos < len(t.in) {
+		if !t.atom() {
+			return false
+		}
+	}
+	return len(t.open) == 0
+}
+
+func (t *translator) atom() bool {
+	c := t.in[t.pos]
+	t.pos++
+	switch c {
+	case '\\':
+		return t.escape()
+	case '[':
+		class, ok := t.class()
+		t.out.WriteString(class)
+		return ok
+	case '.':
+		if t.dotAll {
+			t.out.WriteString(`(?s:.)`)
+		} else {
+			t.out.WriteString(`[^\n\r]`)
+		}
+	case '(':
+		return t.group()
+	case ')':
+		return t.endGroup()
+	default:
+		t.out.WriteByte(c)
+	}
+	return true
+}
+
+// group allows for no (? but (?:.
+func (t *translator) group() bool {
+	if strings.HasPrefix(t.in[t.pos:], "?") {
+		if !strings.HasPrefix(t.in[t.pos:], "?:") {
+			return false
+		}
+		t.open = append(t.open, 0)
+		t.pos += 2
+		t.out.WriteString("(?:")
+		return true
+	}
+	t.groups++
+	t.open = append(t.open, t.groups)
+	t.closed = append(t.closed, false)
+	t.out.WriteByte('(')
+	return true
+}
+
+func (t *translator) endGroup() bool {
+	if len(t.open) == 0 {
+		return false
+	}
+	if n := t.open[len(t.open)-1]; n > 0 {
+		t.closed[n-1] = true
+	}
+	t.open = t.open[:len(t.open)-1]
+	t.out.WriteByte(')')
+	return true
+}
+
+func (t *translator) escape() bool {
+	if t.pos == len(t.in) {
+		return false
+	}
+	c := t.in[t.pos]
+	if c >= '1' && c <= '9' {
+		return t.backReference()
+	}
+	t.pos++
+	if class, ok := unicodeClasses[c|0x20]; ok && c != '|' {
+		if c&0x20 == 0 {
+			class = "^" + class
+		}
+		t.out.WriteString("[" + class + "]")
+		return true
+	}
+	return writeEscape(&t.out, t.in, &t.pos, c)
+}
+
+// backReference takes as many digits as make the number of a group; that group must have ended.
+func (t *translator) backReference() bool {
+	n := 0
+	for t.pos < len(t.in) && t.in[t.pos] >= '0' && t.in[t.pos] <= '9' {
+		next := n*10 + int(t.in[t.pos]-'0')
+		if n > 0 && next > t.groups {
+			break
+		}
+		n = next
+		t.pos++
+	}
+	if n > t.groups || !t.closed[n-1] {
+		return false
+	}
+	t.backReferences = true
+	t.out.WriteRune(rune(firstReference + n))
+	return true
+}
+
+// unicodeClasses is the content of \d, \i, \c and \w, which in XPath are not limited to ASCII.
+var unicodeClasses = map[byte]string{
 	'd': `\p{Nd}`,
 	'i': `\p{L}_:`,
 	'c': `\p{L}\p{Nd}\p{M}_:.\-·`,
 	'w': `\p{L}\p{M}\p{N}\p{S}`,
 }
 
-// goPattern rewrites what the two languages write differently: Unicode classes, the dot that
-// stops at both line ends, flag x, and groups with a question mark, which XPath has only as (?:.
-func goPattern(p string, extended, dotAll bool) (string, bool) {
-	var b strings.Builder
-	inClass := 0
-	for i := 0; i < len(p); i++ {
-		c := p[i]
-		switch {
-		case c == '\\':
-			if i++; i == len(p) {
-				return "", false
-			}
-			if !escape(&b, p[i], inClass > 0) {
-				return "", false
-			}
-		case extended && inClass == 0 && strings.IndexByte(" \t\r\n", c) >= 0:
-		case c == '[':
-			if inClass++; inClass > 1 {
-				return "", false // class subtraction
-			}
-			b.WriteByte(c)
-		case c == ']' && inClass > 0:
-			inClass--
-			b.WriteByte(c)
-		case c == '.' && inClass == 0 && !dotAll:
-			b.WriteString(`[^\n\r]`)
-		case c == '(' && strings.HasPrefix(p[i:], "(?") && !strings.HasPrefix(p[i:], "(?:"):
-			return "", false
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), true
-}
-
-func escape(b *strings.Builder, c byte, inClass bool) bool {
-	lower := c | 0x20
-	if class, ok := classes[lower]; ok {
-		switch {
-		case !inClass && c == lower:
-			b.WriteString("[" + class + "]")
-		case !inClass:
-			b.WriteString("[^" + class + "]")
-		case c == lower:
-			b.WriteString(class)
-		case c == 'D':
-			b.WriteString(`\P{Nd}`)
-		default:
-			return false
-		}
-		return true
-	}
-	if c >= '1' && c <= '9' {
-		return false // back-reference
-	}
+// writeEscape copies an escape that both languages know. For \p{..}, pos moves over the braces.
+func writeEscape(b *strings.Builder, in string, pos *int, c byte) bool {
 	if strings.IndexByte(`nrtsSpP\|.-^?*+{}()[]$`, c) < 0 {
 		return false
 	}
 	b.WriteByte('\\')
 	b.WriteByte(c)
+	if c == 'p' || c == 'P' {
+		end := strings.IndexByte(in[*pos:], '}')
+		if end < 0 || in[*pos] != '{' {
+			return false
+		}
+		b.WriteString(in[*pos : *pos+end+1])
+		*pos += end + 1
+	}
 	return true
 }
 
-// goReplacement rewrites $1 to ${1}, \$ to $$ and \\ to \; false for any other use of $ and \.
-// Of the digits after $, as many count as there are groups.
-func goReplacement(s string, re *regexp.Regexp, quoted bool) (string, bool) {
-	if re == nil {
+// class reads a class after its [, with a subtraction if there is one.
+func (t *translator) class() (string, bool) {
+	var b strings.Builder
+	b.WriteByte('[')
+	for first := true; t.pos < len(t.in); first = false {
+		c := t.in[t.pos]
+		t.pos++
+		switch {
+		case c == ']':
+			if first {
+				return "", false
+			}
+			b.WriteByte(']')
+			return b.String(), true
+		case c == '[':
+			return "", false
+		case c == '-' && strings.HasPrefix(t.in[t.pos:], "["):
+			t.pos++
+			less, ok := t.class()
+			if !ok || !strings.HasPrefix(t.in[t.pos:], "]") {
+				return "", false
+			}
+			t.pos++
+			b.WriteByte(']')
+			return t.subtract(b.String(), less)
+		case c == '\\':
+			if !t.classEscape(&b) {
+				return "", false
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", false
+}
+
+func (t *translator) classEscape(b *strings.Builder) bool {
+	if t.pos == len(t.in) {
+		return false
+	}
+	c := t.in[t.pos]
+	t.pos++
+	class, ok := unicodeClasses[c|0x20]
+	switch {
+	case !ok || c == '|':
+		return writeEscape(b, t.in, &t.pos, c)
+	case c&0x20 != 0:
+		b.WriteString(class)
+	case c == 'D':
+		b.WriteString(`\P{Nd}`)
+	default:
+		return false // the complement of several sets is no part of a Go class
+	}
+	return true
+}
+
+// subtract writes the class of what is in one class and not in another.
+func (t *translator) subtract(from, less string) (string, bool) {
+	a, ok1 := t.runes(from)
+	b, ok2 := t.runes(less)
+	if !ok1 || !ok2 {
 		return "", false
 	}
-	if quoted {
-		return strings.ReplaceAll(s, "$", "$$"), true
+	var out strings.Builder
+	for i := 0; i < len(a); i += 2 {
+		low, high := a[i], a[i+1]
+		for k := 0; k < len(b) && low <= high; k += 2 {
+			if b[k+1] < low || b[k] > high {
+				continue
+			}
+			if b[k] > low {
+				fmt.Fprintf(&out, `\x{%X}-\x{%X}`, low, b[k]-1)
+			}
+			low = b[k+1] + 1
+		}
+		if low <= high {
+			fmt.Fprintf(&out, `\x{%X}-\x{%X}`, low, high)
+		}
 	}
-	var b strings.Builder
+	if out.Len() == 0 {
+		return `[^\x{0}-\x{10FFFF}]`, true
+	}
+	return "(?-i:[" + out.String() + "])", true
+}
+
+// runes are the ranges of a class, in order.
+func (t *translator) runes(class string) ([]rune, bool) {
+	flags := syntax.Perl
+	if t.foldCase {
+		flags |= syntax.FoldCase
+	}
+	re, err := syntax.Parse(class, flags)
+	if err != nil {
+		return nil, false
+	}
+	switch re.Op {
+	case syntax.OpCharClass:
+		return re.Rune, true
+	case syntax.OpLiteral:
+		return []rune{re.Rune[0], re.Rune[0]}, len(re.Rune) == 1 && re.Flags&syntax.FoldCase == 0
+	case syntax.OpNoMatch:
+		return nil, true
+	}
+	return nil, false
+}
+
+// replacement is the text for a match: pieces of text and numbers of groups.
+type replacement []any
+
+// parseReplacement reads $N, \$ and \\; false for any other use of $ and \. Of the digits after $, as
+// many count as make the number of a group.
+func parseReplacement(s string, groups int) (replacement, bool) {
+	var r replacement
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
 			if i++; i == len(s) || s[i] != '$' && s[i] != '\\' {
-				return "", false
+				return nil, false
 			}
-			if s[i] == '$' {
-				b.WriteByte('$')
-			}
-			b.WriteByte(s[i])
+			r = append(r, s[i:i+1])
 		case '$':
-			n, group := 0, 0
-			for j := i + 1; j < len(s) && s[j] >= '0' && s[j] <= '9'; j++ {
-				next := group*10 + int(s[j]-'0')
-				if n > 0 && next > re.NumSubexp() {
+			n, digits := 0, 0
+			for j := i + 1; j < len(s) && s[j] >= '0' && s[j] <= '9' && digits < 4; j++ {
+				next := n*10 + int(s[j]-'0')
+				if digits > 0 && next > groups {
 					break
 				}
-				n, group = n+1, next
+				n, digits = next, digits+1
 			}
-			if n == 0 {
-				return "", false
+			if digits == 0 {
+				return nil, false
 			}
-			if group <= re.NumSubexp() {
-				b.WriteString("${" + s[i+1:i+1+n] + "}")
-			}
-			i += n
+			r = append(r, n)
+			i += digits
 		default:
-			b.WriteByte(s[i])
+			_, size := utf8.DecodeRuneInString(s[i:])
+			r = append(r, s[i:i+size])
+			i += size - 1
 		}
 	}
-	return b.String(), true
+	return r, true
+}
+
+// expand appends the replacement of one match.
+func (r replacement) expand(b *strings.Builder, s string, match []int) {
+	for _, piece := range r {
+		switch piece := piece.(type) {
+		case string:
+			b.WriteString(piece)
+		case int:
+			if 2*piece+1 < len(match) && match[2*piece] >= 0 {
+				b.WriteString(s[match[2*piece]:match[2*piece+1]])
+			}
+		}
+	}
 }
