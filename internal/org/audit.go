@@ -32,7 +32,7 @@ func (o *Org) Audit(ctx context.Context, tx *db.Tx, by *Actor, action, subject s
 		return err
 	}
 	return tx.Insert(ctx, db.Row{Table: &auditTable, Values: []any{
-		o.ids.Next(), db.Micros(o.now()), by.ID, clip(by.Login, maxName), clip(action, maxName), clip(subject, maxTitle), string(text), clip(by.Address, maxAddress),
+		o.newID(), db.Micros(o.now()), by.ID, clip(by.Login, maxName), clip(action, maxName), clip(subject, maxTitle), string(text), clip(by.Address, maxAddress),
 	}})
 }
 

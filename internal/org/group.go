@@ -78,7 +78,7 @@ func (o *Org) CreateGroup(ctx context.Context, by *Actor, g Group) (Group, error
 }
 
 func (o *Org) insertGroup(ctx context.Context, tx *db.Tx, g Group) (Group, error) {
-	g.ID, g.Version, g.Created = o.ids.Next(), 1, o.now()
+	g.ID, g.Version, g.Created = o.newID(), 1, o.now()
 	g.Changed = g.Created
 	if err := checkGroupRefs(ctx, tx, &g); err != nil {
 		return Group{}, err

@@ -48,10 +48,10 @@ func (c Config) withDefaults() Config {
 
 // Deps are what an Org is made of.
 type Deps struct {
-	DB  *db.DB
-	IDs *db.IDs
-	Now func() time.Time // nil: time.Now
-	Log *slog.Logger
+	DB    *db.DB
+	NewID func() db.ID
+	Now   func() time.Time // nil: time.Now
+	Log   *slog.Logger
 	// Ring is called after a commit that changed the organisation, with the topic "org";
 	// the other nodes should then Refresh. May be nil.
 	Ring func(topic, key string)
@@ -60,12 +60,12 @@ type Deps struct {
 // Org is the organisation of the cluster, as one node sees it. It is safe for
 // concurrent use.
 type Org struct {
-	cfg  Config
-	db   *db.DB
-	ids  *db.IDs
-	now  func() time.Time
-	log  *slog.Logger
-	ring func(topic, key string)
+	cfg   Config
+	db    *db.DB
+	newID func() db.ID
+	now   func() time.Time
+	log   *slog.Logger
+	ring  func(topic, key string)
 
 	hasher    *hasher
 	sessions  cache[Session]
@@ -78,7 +78,7 @@ type Org struct {
 // directory and is then to be called every few seconds.
 func New(cfg Config, deps Deps) *Org {
 	o := &Org{
-		cfg: cfg.withDefaults(), db: deps.DB, ids: deps.IDs, now: deps.Now, log: deps.Log, ring: deps.Ring,
+		cfg: cfg.withDefaults(), db: deps.DB, newID: deps.NewID, now: deps.Now, log: deps.Log, ring: deps.Ring,
 	}
 	if o.now == nil {
 		o.now = time.Now

@@ -57,7 +57,7 @@ func open(t *testing.T, d *db.DB) *desk {
 
 // node is the organisation as another node of the same cluster sees it.
 func node(d *db.DB, number int, c *clock) *Org {
-	return New(Config{Password: cheap}, Deps{DB: d, IDs: db.NewIDs(number, c.now), Now: c.now})
+	return New(Config{Password: cheap}, Deps{DB: d, NewID: db.NewIDs(number, c.now).Next, Now: c.now})
 }
 
 func (o *desk) signIn(login, password string) SignedIn {

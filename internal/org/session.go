@@ -156,7 +156,7 @@ func scanSession(row db.Scanner) (s Session, err error) {
 // openSession stores a new session and gives its secret.
 func (o *Org) openSession(ctx context.Context, tx *db.Tx, user db.ID, mustChange bool, from Origin) (Session, string, error) {
 	now, secret := o.now(), newSecret(SessionPrefix)
-	s := Session{ID: o.ids.Next(), User: user, Created: now, Seen: now, Expires: now.Add(o.cfg.SessionLife),
+	s := Session{ID: o.newID(), User: user, Created: now, Seen: now, Expires: now.Add(o.cfg.SessionLife),
 		Address: clip(from.Address, maxAddress), Agent: clip(from.Agent, maxTitle), mustChange: mustChange}
 	err := tx.Insert(ctx, db.Row{Table: &sessionTable, Values: []any{
 		s.ID, hashSecret(secret), s.User, mustChange, db.Micros(s.Created), db.Micros(s.Seen), db.Micros(s.Expires), s.Address, s.Agent,

@@ -225,7 +225,7 @@ func TestHashesAreRenewedAtSignIn(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		o := open(t, d)
 		ann := o.staff("ann")
-		dearer := New(Config{Password: PasswordConfig{Memory: 16, Time: 2}}, Deps{DB: d, IDs: db.NewIDs(3, o.clock.now), Now: o.clock.now})
+		dearer := New(Config{Password: PasswordConfig{Memory: 16, Time: 2}}, Deps{DB: d, NewID: db.NewIDs(3, o.clock.now).Next, Now: o.clock.now})
 		if _, err := dearer.SignIn(t.Context(), in("ann", userPassword)); err != nil {
 			t.Fatal(err)
 		}

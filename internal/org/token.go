@@ -42,7 +42,7 @@ func (o *Org) CreateToken(ctx context.Context, by *Actor, name string, scopes []
 	if life == 0 {
 		life = DefaultTokenLife
 	}
-	t = Token{ID: o.ids.Next(), User: by.ID, Name: cleanName(name), Scopes: slices.Clone(scopes), Created: o.now()}
+	t = Token{ID: o.newID(), User: by.ID, Name: cleanName(name), Scopes: slices.Clone(scopes), Created: o.now()}
 	t.Expires = t.Created.Add(life)
 	if err := t.check(life); err != nil {
 		return t, "", err

@@ -72,7 +72,7 @@ func (o *Org) CreateUser(ctx context.Context, by *Actor, u User, password string
 }
 
 func (o *Org) insertUser(ctx context.Context, tx *db.Tx, u User) (User, error) {
-	u.ID, u.Version, u.Created = o.ids.Next(), 1, o.now()
+	u.ID, u.Version, u.Created = o.newID(), 1, o.now()
 	u.Changed = u.Created
 	if err := checkUserRefs(ctx, tx, &u); err != nil {
 		return User{}, err
