@@ -81,8 +81,6 @@ func (ev ChildEscalated) apply(r *run) error {
 	if err != nil {
 		return err
 	}
-	told := a.entered
 	r.throwEscalation(a, ev.Code, ev.Vars)
-	a.entered = told
 	return nil
 }

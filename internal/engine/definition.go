@@ -165,6 +165,8 @@ func (n *node) beginsImplicitly() bool {
 		return false
 	case n.Kind == bpmn.BoundaryEvent, n.Kind == bpmn.EventSubProcess:
 		return false
+	case n.Instantiate && n.scope.scope == nil: // its message starts the process
+		return false
 	case n.Kind == bpmn.CatchEvent && n.Event != nil && n.Event.Kind == bpmn.LinkEvent:
 		return false
 	}

@@ -16,20 +16,10 @@ var escalationThrow = &behaviour{enter: func(r *run, a *activation) error {
 	if err != nil {
 		return err
 	}
-	flows, err := r.choose(a)
-	if err != nil {
-		return err
-	}
-	r.end(a, Completed)
-	r.throwEscalation(a, code, vars)
-	if !a.dead {
-		r.depart(a, flows)
-	}
-	return nil
+	return r.completeAndThrow(a, func() { r.throwEscalation(a, code, vars) })
 }}
 
 func (r *run) throwEscalation(a *activation, code string, vars feel.Vars) {
-	a.entered = false // its end is told
 	inside := a
 	for at := a; at != nil; inside, at = at, at.up {
 		if at != a && inside.node.Kind != bpmn.EventSubProcess {

@@ -71,7 +71,7 @@ func (def *Definition) startsAt(element string) ([]*node, error) {
 		return def.root.starts, nil
 	}
 	for _, n := range def.root.inner {
-		if n.Kind == bpmn.StartEvent {
+		if n.Kind == bpmn.StartEvent || n.Instantiate {
 			return []*node{n}, nil
 		}
 	}

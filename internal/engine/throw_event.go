@@ -39,10 +39,35 @@ func (r *run) throwEvent(a *activation) error {
 			return err
 		}
 	}
-	r.effects = append(r.effects, t)
-	r.serve(t)
+	send := func() {
+		r.effects = append(r.effects, t)
+		r.serve(t)
+	}
+	if a.node.Kind == bpmn.SendTask {
+		send()
+		if !a.dead {
+			r.complete(a)
+		}
+		return nil
+	}
+	return r.completeAndThrow(a, send)
+}
+
+// completeAndThrow ends a throw event and lets it throw while its token is still where it is. What catches the
+// event may end the token with its scope; else it goes on.
+func (r *run) completeAndThrow(a *activation, throw func()) error {
+	if err := r.conclude(a); err != nil {
+		return err
+	}
+	flows, err := r.choose(a)
+	if err != nil {
+		return err
+	}
+	r.end(a, Completed)
+	a.entered = false // its end is told
+	throw()
 	if !a.dead {
-		r.complete(a)
+		r.depart(a, flows)
 	}
 	return nil
 }
