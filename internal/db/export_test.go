@@ -110,4 +110,3 @@ func RenderQuery(name, query string, args ...any) (string, []any, error) {
 
 // CheckTable is what Migrate does first.
 func CheckTable(t *Table) error { return t.check() }
-

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 )
@@ -89,4 +90,51 @@ func (d *DB) leaseRows(ctx context.Context, to sender, text string, args []any, 
 		}
 	}
 	return rows.Rows.Err()
+}
+
+// leaseKeys reads at most limit keys.
+func (d *DB) leaseKeys(ctx context.Context, tx *sql.Tx, text string, args []any, limit int) ([]int64, error) {
+	rows, err := d.query(ctx, tx, text, args)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var keys []int64
+	for len(keys) < limit && rows.Next() {
+		var key int64
+		if err := rows.Scan(&key); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, rows.Rows.Err()
+}
+
+// leaseInSteps is for databases that cannot change rows and return them at once: lock,
+// look again, change, read. It looks again because the locking statement judged Where
+// by other tables as they were at its beginning; what is locked changes no more.
+func (d *DB) leaseInSteps(ctx context.Context, l *Lease, scan func(Scanner) error, lock func(*sql.Tx) ([]int64, error)) error {
+	d.trip(1)
+	tx, err := d.pools.hot.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	keys, err := lock(tx)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	table, in := l.Table.Name, " WHERE "+l.Table.Key[0]+" IN (?)"
+	again := fmt.Sprintf("SELECT %s FROM %s%s AND (%s)", l.Table.Key[0], table, in, l.Where)
+	if keys, err = d.leaseKeys(ctx, tx, again, append([]any{In(keys)}, l.Args...), l.Limit); err != nil || len(keys) == 0 {
+		return err
+	}
+	if _, err := d.exec(ctx, tx, "UPDATE "+table+" SET "+l.sets()+in, append(append([]any{}, l.Values...), In(keys))); err != nil {
+		return err
+	}
+	if err := d.leaseRows(ctx, tx, "SELECT "+l.returns()+" FROM "+table+in, []any{In(keys)}, scan); err != nil {
+		return err
+	}
+	d.trip(1)
+	return tx.Commit()
 }

@@ -180,32 +180,10 @@ func (*mysql) insertIgnore(t *Table) string {
 	return "INSERT IGNORE" + strings.TrimPrefix(insertText(t), "INSERT")
 }
 
-// lease locks, changes and reads the rows.
+// lease locks rows past those that others have locked, then takes them.
 func (m *mysql) lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) error) error {
-	d.trip(2)
-	tx, err := d.pools.hot.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	key, table := l.Table.Key[0], l.Table.Name
-	var keys []int64
-	err = d.leaseRows(ctx, tx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s {limit} FOR UPDATE SKIP LOCKED", key, table, l.Where, l.OrderBy),
-		append(append([]any{}, l.Args...), l.Limit), func(row Scanner) error {
-			var key int64
-			err := row.Scan(&key)
-			keys = append(keys, key)
-			return err
-		})
-	if err != nil || len(keys) == 0 {
-		return err
-	}
-	in := fmt.Sprintf(" WHERE %s IN (?)", key)
-	if _, err := d.exec(ctx, tx, "UPDATE "+table+" SET "+l.sets()+in, append(append([]any{}, l.Values...), In(keys))); err != nil {
-		return err
-	}
-	if err := d.leaseRows(ctx, tx, "SELECT "+l.returns()+" FROM "+table+in, []any{In(keys)}, scan); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return d.leaseInSteps(ctx, l, scan, func(tx *sql.Tx) (keys []int64, err error) {
+		text := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s {limit} FOR UPDATE SKIP LOCKED", l.Table.Key[0], l.Table.Name, l.Where, l.OrderBy)
+		return d.leaseKeys(ctx, tx, text, append(append([]any{}, l.Args...), l.Limit), l.Limit)
+	})
 }

@@ -174,43 +174,11 @@ func (*oracle) insertIgnore(t *Table) string {
 		strings.TrimPrefix(insertText(t), "INSERT")
 }
 
-// lease locks rows as it fetches them. A limit in the statement would be applied before
-// those that others have locked are skipped, so the fetching is what ends.
+// lease locks rows as it fetches them, then takes them. A limit in the statement would
+// be applied before those that others have locked are skipped, so the fetching ends it.
 func (o *oracle) lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) error) error {
-	d.trip(2)
-	tx, err := d.pools.hot.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	key := l.Table.Key[0]
-	keys, err := o.fetchKeys(ctx, d, tx, l)
-	if err != nil || len(keys) == 0 {
-		return err
-	}
-	in := " WHERE " + key + " IN (?)"
-	if _, err := d.exec(ctx, tx, "UPDATE "+l.Table.Name+" SET "+l.sets()+in, append(append([]any{}, l.Values...), In(keys))); err != nil {
-		return err
-	}
-	if err := d.leaseRows(ctx, tx, "SELECT "+l.returns()+" FROM "+l.Table.Name+in, []any{In(keys)}, scan); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-func (*oracle) fetchKeys(ctx context.Context, d *DB, tx *sql.Tx, l *Lease) ([]int64, error) {
-	rows, err := d.query(ctx, tx, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FOR UPDATE SKIP LOCKED", l.Table.Key[0], l.Table.Name, l.Where, l.OrderBy), l.Args)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var keys []int64
-	for len(keys) < l.Limit && rows.Next() {
-		var key int64
-		if err := rows.Scan(&key); err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, rows.Rows.Err()
+	return d.leaseInSteps(ctx, l, scan, func(tx *sql.Tx) (keys []int64, err error) {
+		text := fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FOR UPDATE SKIP LOCKED", l.Table.Key[0], l.Table.Name, l.Where, l.OrderBy)
+		return d.leaseKeys(ctx, tx, text, l.Args, l.Limit)
+	})
 }

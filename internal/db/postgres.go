@@ -154,11 +154,13 @@ func (*postgres) fault(err error) fault {
 
 func (*postgres) insertIgnore(t *Table) string { return insertText(t) + " ON CONFLICT DO NOTHING" }
 
-// lease takes the rows with one statement.
+// lease takes the rows with one statement. They are joined by where they lie: a row
+// that another node took since this statement began lies elsewhere by now, and is not
+// taken again although Where, judged by what was there at the beginning, may hold.
 func (*postgres) lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) error) error {
-	text := fmt.Sprintf(`WITH taken_ AS (SELECT %[3]s AS key_ FROM %[1]s WHERE %[4]s ORDER BY %[5]s {limit} FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE %[1]s SET %[2]s FROM taken_ WHERE %[3]s = key_ RETURNING %[6]s`,
-		l.Table.Name, l.sets(), l.Table.Key[0], l.Where, l.OrderBy, l.returns())
+	text := fmt.Sprintf(`WITH taken_ AS (SELECT ctid AS place_ FROM %[1]s WHERE %[3]s ORDER BY %[4]s {limit} FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE %[1]s SET %[2]s FROM taken_ WHERE %[1]s.ctid = place_ RETURNING %[5]s`,
+		l.Table.Name, l.sets(), l.Where, l.OrderBy, l.returns())
 	// The arguments of WHERE stand first in the text.
 	args := append(append(append([]any{}, l.Args...), l.Limit), l.Values...)
 	return d.leaseRows(ctx, d.pools.hot, text, args, scan)
