@@ -70,8 +70,9 @@ func (f *Form) Defaults(given feel.Vars, now time.Time) (feel.Vars, error) {
 	}
 	vars := feel.Vars{}
 	for i := range top.data.Len() {
-		e := top.data.At(i)
-		vars[e.Name] = e.Value
+		if e := top.data.At(i); e.Value != nil {
+			vars[e.Name] = e.Value
+		}
 	}
 	return vars, nil
 }
