@@ -195,13 +195,11 @@ func (r record) repeat(def *engine.Definition, state *engine.State) (*engine.Sta
 	return next, err
 }
 
-// show is a state as people can read it, or its size.
+// show says where the tokens of a state are, for an error.
 func show(encoded []byte) string {
 	state, err := engine.DecodeState(encoded)
-	if err == nil {
-		if text, err := json.Marshal(state); err == nil {
-			return string(text)
-		}
+	if err != nil {
+		return err.Error()
 	}
-	return fmt.Sprintf("%d bytes", len(encoded))
+	return fmt.Sprintf("%d bytes, waiting at %v with %v", len(encoded), state.Waiting(), state.Vars())
 }

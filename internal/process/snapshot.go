@@ -43,8 +43,6 @@ func (s *Status) UnmarshalText(text []byte) error {
 
 func statusOf(how engine.How) Status { return Running + Status(how) }
 
-func (s Status) how() engine.How { return engine.How(s - Running) }
-
 // Instance is the row of an instance, without its state.
 type Instance struct {
 	ID          db.ID     `json:"id"`
