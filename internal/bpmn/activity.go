@@ -236,6 +236,9 @@ func (p *parser) behavior(l *Loop, x *element) {
 	case BehaviorNone:
 		p.loopThrow(l, x, x.attr("noneBehaviorEventRef"), nil)
 	case BehaviorComplex:
+		if x.child("complexBehaviorDefinition") == nil {
+			p.fail(x, "13.3.7", "add a complexBehaviorDefinition", "a complex loop behavior has no definition")
+		}
 		for _, c := range x.children("complexBehaviorDefinition") {
 			var when *Expression
 			if condition := c.child("condition"); condition != nil {

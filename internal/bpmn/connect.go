@@ -43,9 +43,9 @@ func (p *parser) nameFlow(f *Flow, e *element) {
 		p.fail(e, "8.3.1", "give it an id", "the sequence flow has no id")
 	}
 	name := f.From.ID + "-" + f.To.ID
-	f.ID = name
-	for i := 2; p.ids[f.ID] != nil; i++ {
-		f.ID = name + "-" + strconv.Itoa(i)
+	for f.ID = name; p.ids[f.ID] != nil; {
+		p.flowNames[name]++
+		f.ID = name + "-" + strconv.Itoa(p.flowNames[name]+1)
 	}
 	p.ids[f.ID] = e
 }

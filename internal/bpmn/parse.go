@@ -141,6 +141,7 @@ type parser struct {
 	flowAt    map[*element]*Flow  // the flow of an element
 	arrow     map[*Flow]*element  // the element of a flow
 	byID      map[string]*Process // processes and global tasks by id
+	flowNames map[string]int      // how often a name was given to a flow without id
 	referred  map[*element]bool   // event definitions that an eventDefinitionRef names
 	describes bool                // every process says that it is not executable
 	lenient   bool                // written for an engine: see isLenient

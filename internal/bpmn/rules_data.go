@@ -16,11 +16,52 @@ func (p *parser) treeRules(e *element) {
 		p.treeRules(k)
 	}
 	p.expressionRules(e)
+	p.referenceRules(e)
+}
+
+// referenceTargets are the references, as attributes or as elements, whose target must be
+// in the file, and what it must be. References with checks of their own are not here.
+var referenceTargets = map[string]string{
+	"itemSubjectRef":   "itemDefinition",
+	"itemRef":          "itemDefinition",
+	"dataStoreRef":     "dataStore",
+	"inMessageRef":     "message",
+	"outMessageRef":    "message",
+	"categoryValueRef": "categoryValue",
+}
+
+func (p *parser) referenceRules(e *element) {
+	for _, a := range e.attrs {
+		if a.Name.Space == "" {
+			p.reference(e, a.Name.Local, a.Value)
+		}
+	}
+	if len(e.kids) == 0 {
+		p.reference(e, e.name, e.trimmed())
+	}
+	if e.is("association") {
+		for _, end := range []string{"sourceRef", "targetRef"} {
+			if p.ids[ref(e.attr(end))] == nil {
+				p.looser(e, "8.4.1", "connect it to an element of the file", "the %s %q of the association does not exist", end, e.attr(end))
+			}
+		}
+	}
+}
+
+// reference checks one reference; one with a prefix may point into another file.
+func (p *parser) reference(e *element, name, value string) {
+	want := referenceTargets[name]
+	if want == "" || value == "" || strings.Contains(value, ":") {
+		return
+	}
+	if target := p.ids[value]; target == nil || !target.is(want) {
+		p.looser(e, "8.1.2", "add it to the definitions", "the %s %q does not exist", want, value)
+	}
 }
 
 var choreographies = map[string]bool{"choreographyTask": true, "subChoreography": true, "callChoreography": true}
 
-// propertyHolders are what may have properties (BPMN 10.4.1) besides activities and events.
+// holdsProperties tells what may have properties (BPMN 10.4.1).
 func holdsProperties(e *element) bool {
 	kind := kinds[e.name]
 	return e.is("process") || kind.IsActivity() || kind.IsEvent()

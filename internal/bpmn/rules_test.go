@@ -187,6 +187,9 @@ var invalid = []struct{ name, src, want string }{
 	{"parameter of nothing", plain(around("a", "a", `<task id="a"><performer id="pf"><resourceRef>res</resourceRef><resourceParameterBinding parameterRef="no"/></performer></task>`)), "no parameter"},
 	{"parameter without resource", plain(around("a", "a", `<task id="a"><performer id="pf"><resourceParameterBinding parameterRef="par"/></performer></task>`)), "of no resource"},
 
+	{"complex behavior of nothing", plain(around("a", "a", `<task id="a"><multiInstanceLoopCharacteristics behavior="Complex"><loopCardinality`+formal+`>2</loopCardinality></multiInstanceLoopCharacteristics></task>`)), "complex loop behavior has no definition"},
+	{"item of nothing", plain(around("a", "a", `<task id="a"/><dataObject id="do" itemSubjectRef="no"/>`)), `itemDefinition "no" does not exist`},
+	{"association of nothing", plain(around("a", "a", `<task id="a"/><association id="as" sourceRef="a" targetRef="no"/>`)), "of the association does not exist"},
 	{"collections differ", plain(around("a", "a", `<task id="a"/><dataObject id="do" itemSubjectRef="texts"/>`)), "isCollection differs"},
 	{"data object reference", plain(around("a", "a", `<task id="a"/><dataObjectReference id="dr" dataObjectRef="no"/>`)), "data object \"no\""},
 	{"data object reference name", plain(around("a", "a", `<task id="a"/><dataObject id="do" name="x"/><dataObjectReference id="dr" name="y" dataObjectRef="do"/>`)), "is named \"y\""},
