@@ -149,15 +149,16 @@ type parser struct {
 
 func newParser(d *Definitions) *parser {
 	return &parser{
-		defs:     d,
-		ids:      map[string]*element{},
-		nodes:    map[string]*Node{},
-		source:   map[*Node]*element{},
-		scopes:   map[*Scope]*element{},
-		flowAt:   map[*element]*Flow{},
-		arrow:    map[*Flow]*element{},
-		byID:     map[string]*Process{},
-		referred: map[*element]bool{},
+		defs:      d,
+		ids:       map[string]*element{},
+		nodes:     map[string]*Node{},
+		source:    map[*Node]*element{},
+		scopes:    map[*Scope]*element{},
+		flowAt:    map[*element]*Flow{},
+		arrow:     map[*Flow]*element{},
+		byID:      map[string]*Process{},
+		flowNames: map[string]int{},
+		referred:  map[*element]bool{},
 	}
 }
 
