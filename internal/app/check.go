@@ -20,7 +20,7 @@ type checker struct {
 	bundle    *Bundle
 	loaded    *Loaded
 	problems  []Problem
-	broken    map[string]bool           // stems of forms; "processes" when any file of them
+	broken    map[string]bool           // stems of forms; "app.yaml"; "processes" when any file of them
 	textLines map[string]map[string]int // language -> key -> line
 }
 
@@ -155,6 +155,7 @@ func (c *checker) manifest() {
 		c.problem(p)
 	}
 	if m == nil {
+		c.broken["app.yaml"] = true
 		return
 	}
 	c.loaded.Manifest, c.loaded.App = *m, m.ID

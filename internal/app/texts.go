@@ -56,6 +56,7 @@ func (r *textReader) read(prefix string, n *yaml.Node, depth int) {
 	case n.Kind == yaml.ScalarNode && prefix != "":
 		r.leaf(prefix, n)
 	case n.Kind != yaml.MappingNode || depth > 16:
+		r.at[prefix] = n.Line
 		r.problem(n.Line, "texts are nested names with strings; there are no lists, references or more than 16 levels")
 	default:
 		for i := 0; i+1 < len(n.Content); i += 2 {

@@ -19,8 +19,9 @@ func (c *checker) translations() {
 		file := "texts/" + language + ".yaml"
 		texts := c.loaded.Texts[language]
 		for _, key := range slices.Sorted(maps.Keys(need)) {
-			if texts[key] == "" {
-				c.problem(Problem{File: file, Element: key, Line: c.textLines[language][key], Rule: "text",
+			_, readable := texts[key]
+			if line := c.textLines[language][key]; texts[key] == "" && (readable || line == 0) {
+				c.problem(Problem{File: file, Element: key, Line: line, Rule: "text",
 					Message: fmt.Sprintf("the text for %q is missing", clip(need[key]))})
 			}
 		}
