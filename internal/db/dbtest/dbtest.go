@@ -49,10 +49,7 @@ func DSN(t testing.TB, kind string) string {
 	}
 	server, err := shared(kind)
 	if err != nil {
-		if os.Getenv("REQUIRE_ALL") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		lacking(t, err)
 	}
 	dsn, drop, err := server.Create(t.Context())
 	if err != nil {
@@ -74,6 +71,26 @@ func Each(t *testing.T, run func(t *testing.T, d *db.DB)) {
 	for _, kind := range Kinds {
 		t.Run(kind, func(t *testing.T) { run(t, Open(t, kind)) })
 	}
+}
+
+// Own starts a server for this test alone, which may do with it what it wants.
+func Own(t testing.TB, kind string, o Options) *Server {
+	t.Helper()
+	server, err := Start(kind, o)
+	if err != nil {
+		lacking(t, err)
+	}
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// lacking skips the test, or fails it where everything is expected to be installed.
+func lacking(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("REQUIRE_ALL") == "1" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
 }
 
 var servers struct {

@@ -151,15 +151,45 @@ func (s *Server) admin(ctx context.Context, text string) error {
 	return err
 }
 
-// PID is the process of the server, for measuring what it spends; 0 if unknown.
-func (s *Server) PID() int {
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", s.cmd.Process.Pid))
-	if err != nil {
+// CPU is what the server's processes have spent so far, as far as they are still there.
+// A nil Server has spent nothing.
+func (s *Server) CPU() time.Duration {
+	if s == nil {
 		return 0
 	}
-	first, _, _ := strings.Cut(string(children), " ")
-	pid, _ := strconv.Atoi(first)
-	return pid
+	var ticks int64
+	for todo := []int{s.cmd.Process.Pid}; len(todo) > 0; {
+		pid := todo[0]
+		todo = append(todo[1:], children(pid)...)
+		ticks += cpuTicks(pid)
+	}
+	return time.Duration(ticks) * (time.Second / 100)
+}
+
+func children(pid int) []int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	var pids []int
+	for _, field := range strings.Fields(string(text)) {
+		if n, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// cpuTicks adds user and system time of a process and of its ended children.
+func cpuTicks(pid int) (sum int64) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(string(text), ") ") // the name before may hold anything
+	fields := strings.Fields(after)
+	if len(fields) < 15 {
+		return 0
+	}
+	for _, field := range fields[11:15] {
+		n, _ := strconv.ParseInt(field, 10, 64)
+		sum += n
+	}
+	return sum
 }
 
 // Stop ends the server at once and removes its files. It may be called twice.

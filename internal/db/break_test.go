@@ -1,0 +1,113 @@
+package db_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/db/dbtest"
+)
+
+// killers end the connections of a server that are waiting for a lock, and say how many.
+var killers = map[string]string{
+	"postgres": "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') k",
+	"mariadb":  "SELECT id FROM information_schema.processlist WHERE db = database() AND info LIKE '%FOR UPDATE' AND id <> connection_id()",
+}
+
+// The connection breaks in the middle of a commit. The outcome is then unknown to the
+// committer, and whole or nothing in the database; the next commit works.
+func TestBrokenConnection(t *testing.T) {
+	for kind, kill := range killers {
+		t.Run(kind, func(t *testing.T) {
+			d := dbtest.Open(t, kind)
+			if err := d.Migrate(t.Context(), migrations()); err != nil {
+				t.Fatal(err)
+			}
+			addInstances(t, d, 2)
+			outcomes := make(chan []error, 1)
+			err := d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				if _, err := tx.Exec(ctx, "UPDATE instance SET status = 1 WHERE id = 1"); err != nil {
+					return err
+				}
+				go func() { outcomes <- d.Commit(t.Context(), []*db.Change{claimed(1, 1, "a"), claimed(2, 1, "b")}) }()
+				killWaiting(t, d, kind, kill)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, err := range <-outcomes {
+				if !errors.Is(err, db.ErrUnknown) {
+					t.Errorf("change %d: %v", i, err)
+				}
+			}
+			for id := int64(1); id <= 2; id++ {
+				version := count(t, d, "SELECT version FROM instance WHERE id = ?", id)
+				written := count(t, d, "SELECT count(*) FROM history WHERE instance = ?", id)
+				if version != 1+written {
+					t.Errorf("instance %d is half written", id)
+				}
+				// What callers do: send it again with its claim.
+				again := commitOne(t, d, claimed(id, int64(version), []string{"", "a", "b"}[id]))
+				var was *db.Claimed
+				if errors.As(again, &was) != (written == 1) || written == 0 && again != nil {
+					t.Errorf("again: %v", again)
+				}
+			}
+		})
+	}
+}
+
+// killWaiting waits until a connection waits for a lock, and ends it.
+func killWaiting(t *testing.T, d *db.DB, kind, kill string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for n := 0; n == 0; {
+		err := d.QueryRow(ctx, kill).Scan(&n)
+		if err != nil && !errors.Is(err, db.ErrNoRows) {
+			t.Error(err)
+			return
+		}
+		if n > 0 && kind == "mariadb" {
+			if _, err := d.Query(ctx, "KILL CONNECTION ?", n); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// A server that is not there is told at once, and nothing is unknown.
+func TestServerAway(t *testing.T) {
+	server := dbtest.Own(t, "postgres", dbtest.Options{})
+	dsn, _, err := server.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dbtest.OpenDSN(t, dsn)
+	server.Stop()
+	outcome := commitOne(t, d, &db.Change{Claims: []db.Claim{{Key: "k"}}})
+	if outcome == nil {
+		t.Error("a commit without a server succeeded")
+	}
+	outcome = commitOne(t, d, &db.Change{Claims: []db.Claim{{Key: "k"}}})
+	if outcome == nil || errors.Is(outcome, db.ErrUnknown) {
+		t.Errorf("without a connection: %v", outcome)
+	}
+}
+
+func TestEndedContextStopsACommit(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		addInstances(t, d, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := d.Commit(ctx, []*db.Change{step(1, 1)})[0]; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if err := commitOne(t, d, step(1, 1)); err != nil {
+			t.Error(err)
+		}
+	})
+}
