@@ -78,6 +78,7 @@ type call struct {
 	query  url.Values
 	kind   string // of body; empty: JSON
 	body   []byte
+	lastID string // of an event stream
 }
 
 // get reads a T.
@@ -162,6 +163,9 @@ func (c *Client) once(ctx context.Context, cl call, key string) (*http.Response,
 	}
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
+	}
+	if cl.lastID != "" {
+		req.Header.Set("Last-Event-ID", cl.lastID)
 	}
 	if cl.body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/paceline/paceline/client"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// The exit codes.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitDenied   = 3
+	exitNotFound = 4
+	exitConflict = 5
+	exitAway     = 6
+)
+
+// console is what a command may touch of the process it runs in.
+type console struct {
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer
+	env    func(string) string
+	format string // table or json
+	strict bool   // exit codes are 0 and 1 only
+}
+
+// errSaid ends a command with status 1 when everything has been printed already.
+var errSaid = errors.New("said")
+
+// fail prints an error with its cure and gives the exit code.
+func (c *console) fail(err error) int {
+	if errors.Is(err, errSaid) {
+		return exitFailed
+	}
+	fmt.Fprintln(c.err, "paceline: "+err.Error())
+	if cure := cureOf(err); cure != "" {
+		fmt.Fprintln(c.err, "  "+cure)
+	}
+	if c.strict {
+		return exitFailed
+	}
+	return codeOf(err)
+}
+
+func (c *console) misused(err error) int {
+	fmt.Fprintln(c.err, "paceline: "+err.Error())
+	fmt.Fprintln(c.err, "  add --help to see what the command takes")
+	if c.strict {
+		return exitFailed
+	}
+	return exitUsage
+}
+
+func cureOf(err error) string {
+	var p *client.Problem
+	var e *errs.Error
+	switch {
+	case errors.As(err, &p) && p.Kind == client.Unauthenticated:
+		return "sign in with: paceline login"
+	case errors.As(err, &p):
+		return p.Cure
+	case errors.As(err, &e):
+		return e.Cure
+	}
+	return ""
+}
+
+// codes gives the exit code of each kind of problem that is not simply a failure.
+var codes = map[string]int{
+	client.Unauthenticated: exitDenied,
+	client.Denied:          exitDenied,
+	client.NotFound:        exitNotFound,
+	client.Conflict:        exitConflict,
+	client.Unavailable:     exitAway,
+}
+
+func codeOf(err error) int {
+	kind := client.KindOf(err)
+	if kind == "" {
+		kind = errs.KindOf(err).String()
+	}
+	if code, ok := codes[kind]; ok {
+		return code
+	}
+	return exitFailed
+}
+
+// offline says whether the command line is one of those that use exit codes 0 and 1 only.
+func offline(args []string) bool {
+	i := slices.IndexFunc(args, func(a string) bool { return !strings.HasPrefix(a, "-") })
+	return i >= 0 && (args[i] == "bpmn" || args[i] == "feel")
+}
+
+func helped(args []string) bool {
+	end := len(args)
+	if i := slices.Index(args, "--"); i >= 0 {
+		end = i
+	}
+	return slices.Contains(args[:end], "--help") || slices.Contains(args[:end], "-h")
+}
+
+// table is what a list looks like on a terminal.
+type table struct {
+	head []string
+	rows [][]string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes v as JSON, or the table made of it, as the user wants.
+func (c *console) print(v any, asTable func(*table)) error {
+	if c.format == "json" {
+		return c.json(v)
+	}
+	var t table
+	asTable(&t)
+	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	if len(t.head) > 0 {
+		fmt.Fprintln(w, strings.Join(t.head, "\t"))
+	}
+	for _, row := range t.rows {
+		for i, cell := range row {
+			row[i] = printable(cell)
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+func (c *console) json(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// say prints one sentence, and nothing where a program reads the answer.
+func (c *console) say(format string, args ...any) {
+	if c.format != "json" {
+		fmt.Fprintf(c.out, format+"\n", args...)
+	}
+}
+
+// printable keeps other people's text from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,93 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Limits of one connection. Bodies have limits of their own, per route; event streams
+// and exports move the write limit along as they go.
+const (
+	maxHeader     = 32 << 10
+	headerTimeout = 10 * time.Second
+	writeTimeout  = time.Minute
+	idleTimeout   = 2 * time.Minute
+)
+
+// Listener serves a Server on one address. It is a service: Start returns when
+// connections are taken, Stop when the requests under way are answered. mu guards the
+// fields below it.
+type Listener struct {
+	server *Server
+	listen string
+
+	mu      sync.Mutex
+	address net.Addr
+	http    *http.Server
+	ended   chan struct{}
+}
+
+// NewListener makes the service for an address such as 127.0.0.1:8100; port 0 takes a
+// free one.
+func NewListener(s *Server, listen string) *Listener { return &Listener{server: s, listen: listen} }
+
+// Start takes the address.
+func (l *Listener) Start(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.http != nil {
+		return nil
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", l.listen, err)
+	}
+	srv := &http.Server{
+		Handler:           l.server,
+		ReadHeaderTimeout: headerTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(l.server.log.Handler(), slog.LevelDebug),
+	}
+	srv.RegisterOnShutdown(l.server.events.close)
+	l.http, l.address, l.ended = srv, ln.Addr(), make(chan struct{})
+	go func(ended chan struct{}) {
+		defer close(ended)
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			l.server.log.Error("listener ended", "address", l.listen, "err", err)
+		}
+	}(l.ended)
+	return nil
+}
+
+// Stop ends the intake: /readyz says no, event streams end, requests under way are
+// answered; those still there when ctx ends are cut off.
+func (l *Listener) Stop(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.http == nil {
+		return nil
+	}
+	l.server.readiness.drain()
+	err := l.http.Shutdown(ctx)
+	if err != nil {
+		l.http.Close()
+	}
+	<-l.ended
+	l.http = nil
+	return err
+}
+
+// Addr is the address that is served; nil before Start.
+func (l *Listener) Addr() net.Addr {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.address
+}

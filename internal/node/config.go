@@ -1,0 +1,71 @@
+package node
+
+import (
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/paceline/paceline/internal/app"
+	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
+)
+
+// Config is all that a node is told: the sum of what its parts are told.
+type Config struct {
+	Name   string     `yaml:"name"`   // of this node; the host's name
+	Data   config.Dir `yaml:"data"`   // directory of what it keeps
+	Listen string     `yaml:"listen"` // address of the HTTP API; port 0 takes a free one
+	Secure bool       `yaml:"secure"` // browsers reach it by https, through a proxy that ends TLS
+	// Origins are other origins whose pages may write here.
+	Origins []string `yaml:"origins"`
+	DB      Database `yaml:"db"`
+	Admin   Admin    `yaml:"admin"`
+
+	Org     org.Config     `yaml:"org"`
+	App     app.Config     `yaml:"-"`
+	Process process.Config `yaml:"-"`
+
+	Drain time.Duration `yaml:"drain"` // how long requests under way may take when the node stops; 20 s
+
+	Version string       `yaml:"-"` // of the program
+	Log     *slog.Logger `yaml:"-"`
+}
+
+// Database names the database.
+type Database struct {
+	DSN   string `yaml:"dsn" secret:"true"` // see db.Config; empty: SQLite in Data
+	Conns int    `yaml:"conns"`             // at most; 0: db's default
+}
+
+// Admin is the first administrator.
+type Admin struct {
+	Password string `yaml:"password" secret:"true"` // of the user admin, when it is made; empty: a random one, told once
+}
+
+// Defaults are what a node is told where nobody says otherwise.
+func Defaults() Config {
+	return Config{Data: "data", Listen: "127.0.0.1:8100", Drain: 20 * time.Second}
+}
+
+func (c *Config) complete() error {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Drain <= 0 {
+		return errs.New(errs.Invalid, "drain has to be more than 0").WithCure("leave it out for 20s")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return errs.New(errs.Invalid, "%q is not an address to listen on", c.Listen).WithCure("write HOST:PORT, such as 127.0.0.1:8100 or :8100")
+	}
+	if c.Name == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return err
+		}
+		c.Name = name
+	}
+	return c.Data.Make()
+}

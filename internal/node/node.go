@@ -1,0 +1,180 @@
+// Package node makes a server out of the parts: it is the only place that knows them
+// all, and only commands know it.
+//
+// What always holds: services start in the order in which New adds them and stop in
+// reverse, so the intake ends first, work under way is finished, and the database
+// closes last. A node whose row in the cluster is lost stops.
+package node
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/paceline/paceline/internal/api"
+	"github.com/paceline/paceline/internal/app"
+	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
+	"github.com/paceline/paceline/internal/service"
+	"github.com/paceline/paceline/internal/ticket"
+)
+
+// Node is one server. Its parts are set by New; it is a service.Service.
+type Node struct {
+	cfg      Config
+	db       *db.DB
+	member   *cluster.Member
+	org      *org.Org
+	apps     *app.Apps
+	process  *process.Runtime
+	tickets  *ticket.Service
+	api      *api.Server
+	listener *api.Listener
+	orgLoop  *service.Loop
+	appLoop  *service.Loop
+	services *service.Group
+	oneTime  string // password of the user admin, when this start made it
+}
+
+// How often a node looks for what a lost ring did not tell.
+const (
+	refreshEvery = 3 * time.Second
+	sweepEvery   = time.Hour
+	keepCommands = 7 * 24 * time.Hour // idempotency keys
+)
+
+// New opens the database and puts a node together. It starts nothing; Stop closes the
+// database also where Start was never called.
+func New(ctx context.Context, cfg Config) (n *Node, err error) {
+	defer errs.Wrap(&err, "node.New")
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	n = &Node{cfg: cfg, services: service.NewGroup(cfg.Log)}
+	metrics := prometheus.NewRegistry()
+	now, log := time.Now, cfg.Log.With("node", cfg.Name)
+
+	n.db, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: cfg.DB.Conns, Version: cfg.Version, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	n.member = cluster.New(cluster.Config{Name: cfg.Name}, n.db, now, log)
+	n.org = org.New(cfg.Org, org.Deps{DB: n.db, NewID: n.member.NewID, Now: now, Log: log, Ring: n.ring})
+	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Ring: n.ring, Now: now, Log: log})
+	n.process = process.New(cfg.Process, process.Deps{
+		DB: n.db, NewID: n.member.NewID, Lease: n.member, Definitions: n.apps, Handlers: n.handlers(),
+		Assign: n.assign, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
+	})
+	n.tickets = ticket.New(ticket.Deps{
+		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: process.NewQuery(n.db, n.apps),
+		NewID: n.member.NewID, Ring: n.ring, Now: now, Log: log,
+	})
+	n.api, err = api.New(
+		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Origins: cfg.Origins},
+		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Checks: n.checks(), Metrics: metrics, Now: now, Log: log},
+	)
+	if err != nil {
+		return nil, errors.Join(err, n.db.Close())
+	}
+	n.listener = api.NewListener(n.api, cfg.Listen)
+	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
+	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.apps.Refresh))
+	n.measure(metrics)
+
+	n.services.Add("database", schema{n})
+	n.services.Add("member", n.member)
+	n.services.Add("organisation", people{n})
+	n.services.Add("apps", starting(n.apps.Refresh))
+	n.services.Add("organisation watch", n.orgLoop)
+	n.services.Add("apps watch", n.appLoop)
+	n.services.Add("process", n.process)
+	n.services.Add("sweep", service.NewLoop(sweepEvery, n.sweep))
+	n.services.Add("http", n.listener)
+	return n, nil
+}
+
+// Start brings the node up; when it returns, requests are taken.
+func (n *Node) Start(ctx context.Context) error { return n.services.Start(ctx) }
+
+// Stop ends the intake, finishes the work under way and closes the database.
+func (n *Node) Stop(ctx context.Context) error {
+	return errors.Join(n.services.Stop(ctx), n.db.Close())
+}
+
+// Run starts the node, calls ready, and stops it when ctx ends or its row is lost.
+func (n *Node) Run(ctx context.Context, ready func()) error {
+	if err := n.Start(ctx); err != nil {
+		return errors.Join(err, n.db.Close())
+	}
+	ready()
+	var lost error
+	select {
+	case <-ctx.Done():
+	case <-n.member.Lost():
+		lost = errs.New(errs.Unavailable, "this node's place in the cluster was lost").WithCure("start it again; look at the database when it happens often")
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.Drain)
+	defer cancel()
+	return errors.Join(lost, n.Stop(limit))
+}
+
+// Addr is where the API is served, after Start.
+func (n *Node) Addr() net.Addr { return n.listener.Addr() }
+
+// OneTimePassword is the password of the user admin, when this start made it and
+// nobody had chosen one: it is to be shown once.
+func (n *Node) OneTimePassword() string { return n.oneTime }
+
+// ring passes on that something changed: to what is kept in memory here, and to who listens.
+func (n *Node) ring(topic, key string) {
+	switch topic {
+	case "org":
+		n.orgLoop.Ring()
+	case "app":
+		n.appLoop.Ring()
+		n.api.Ring(api.TopicApp, key)
+	case "inbox":
+		n.api.Ring(api.TopicInbox, key)
+	case "ticket", "instance", "incident":
+		n.api.Ring(api.TopicTicket, key)
+	}
+}
+
+// The runtime asks the use cases that are made after it.
+
+func (n *Node) assign(ctx context.Context, a process.Assignment) (process.Assigned, error) {
+	return n.tickets.Assign(ctx, a)
+}
+
+func (n *Node) person(ctx context.Context, login string) (db.ID, string, error) {
+	return n.tickets.Person(ctx, login)
+}
+
+func (n *Node) project(t *process.Transition, ch *db.Change) error { return n.tickets.Project(t, ch) }
+
+// migrations of every subject.
+func migrations() []db.Migration {
+	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations())
+}
+
+// measure adds what a node counts beside requests.
+func (n *Node) measure(reg *prometheus.Registry) {
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	count := func(name, help string, read func(db.Stats) int64) {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(read(n.db.Stats())) }))
+	}
+	count("paceline_db_round_trips_total", "Statements sent to the database and answered.", func(s db.Stats) int64 { return s.RoundTrips })
+	count("paceline_db_groups_total", "Group commits sent.", func(s db.Stats) int64 { return s.Groups })
+	count("paceline_db_changes_applied_total", "Members of group commits that were applied.", func(s db.Stats) int64 { return s.Applied })
+	count("paceline_db_changes_refused_total", "Members of group commits that were stale or refused.", func(s db.Stats) int64 { return s.Refused })
+	count("paceline_db_retries_total", "Transactions tried again after a deadlock or conflict.", func(s db.Stats) int64 { return s.Retries })
+}
