@@ -6,9 +6,11 @@ import (
 	"testing"
 
 	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/db/dbtest"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/process"
+	"github.com/paceline/paceline/internal/service/servicetest"
 )
 
 func TestRefusals(t *testing.T) {
@@ -250,4 +252,11 @@ func TestBackPressure(t *testing.T) {
 			t.Errorf("%d accepted, %d instances", accepted, w.count("instance"))
 		}
 	})
+}
+
+func TestStress(t *testing.T) {
+	d := dbtest.Open(t, "sqlite")
+	w := newWorld(t, d)
+	ids := db.NewIDs(1, w.clock.Now)
+	servicetest.Stress(t, process.New(process.Config{}, process.Deps{DB: d, NewID: ids.Next, Lease: w.nodes.join(), Definitions: w.defs}))
 }

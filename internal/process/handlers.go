@@ -111,34 +111,37 @@ func result(job Job, vars feel.Vars, err error) engine.Event {
 	return engine.JobFailed{Job: engine.ID(job.ID), Message: err.Error()}
 }
 
-// describe makes what the handler sees. NotFound: the instance or the job is no more.
+// describe makes what the handler sees. NotFound: the instance is no more, or does not wait for the job.
 func (r *Runtime) describe(ctx context.Context, x *job) (Job, error) {
-	def, err := r.deps.Definitions.Definition(ctx, x.definition)
-	if err != nil {
-		return Job{}, err
-	}
-	vars := x.work.vars
-	if vars == nil {
-		known, err := r.readSnapshots(ctx, []db.ID{x.instance})
+	if x.work != nil && x.work.vars != nil {
+		def, err := r.deps.Definitions.Definition(ctx, x.definition)
 		if err != nil {
 			return Job{}, err
 		}
-		if len(known) == 0 {
-			return Job{}, errs.New(errs.NotFound, "there is no instance %s", x.instance)
-		}
-		if err := known[0].err; err != nil {
-			return Job{}, err
-		}
-		visible, open := known[0].state.Visible(engine.ID(x.id))
-		if !open {
-			return Job{}, errs.New(errs.NotFound, "job %s is not open", x.id)
-		}
-		vars = inputs(def.Node(x.node), visible)
+		return x.describe(def, x.work.vars), nil
 	}
+	known, err := r.readSnapshots(ctx, []db.ID{x.instance})
+	switch {
+	case err != nil:
+		return Job{}, err
+	case len(known) == 0:
+		return Job{}, errs.New(errs.NotFound, "there is no instance %s", x.instance)
+	case known[0].err != nil:
+		return Job{}, known[0].err
+	}
+	s := known[0]
+	visible, open := s.state.Visible(engine.ID(x.id))
+	if !open {
+		return Job{}, errs.New(errs.NotFound, "job %s is not open", x.id)
+	}
+	return x.describe(s.def, inputs(s.def.Node(x.node), visible)), nil
+}
+
+func (x *job) describe(def *engine.Definition, vars feel.Vars) Job {
 	return Job{
 		ID: x.id, Instance: x.instance, Root: x.root, Definition: x.definition, Type: x.typ,
 		Key: "job-" + x.id.String(), Node: def.Node(x.node), Vars: vars, Last: x.retries <= 1,
-	}, nil
+	}
 }
 
 // inputs are the declared inputs of a node, else all that is visible.

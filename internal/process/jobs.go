@@ -58,7 +58,10 @@ func (w *rows) job(j *job) {
 		j.due = w.t.Now
 	}
 	var owner, epoch int64
-	if j.kind != jobExternal && w.r.jobs.wants(j.due) {
+	switch {
+	case j.kind == jobExternal:
+		owner = external
+	case w.r.jobs.wants(j.due):
 		owner, epoch = w.r.deps.Lease.Number(), w.r.deps.Lease.Epoch()
 		w.held = append(w.held, j)
 	}

@@ -18,8 +18,8 @@ var (
 // poll looks for what nobody holds: timers that are due soon, jobs that found no room in any
 // memory, and the jobs of nodes that are dead.
 func (j *jobs) poll(ctx context.Context) {
-	err := j.takeAll(ctx, "owner = 0 AND kind <> ? AND due <= ?", func() []any {
-		return []any{int(jobExternal), j.r.now().Add(j.r.cfg.Ahead).UnixMicro()}
+	err := j.takeAll(ctx, "owner = 0 AND due <= ?", func() []any {
+		return []any{j.r.now().Add(j.r.cfg.Ahead).UnixMicro()}
 	})
 	if err == nil {
 		err = j.takeOrphans(ctx)
@@ -39,7 +39,7 @@ func (j *jobs) takeOrphans(ctx context.Context) error {
 	type holder struct{ number, epoch int64 }
 	holders, err := db.All(ctx, j.r.deps.DB, func(s db.Scanner) (h holder, err error) {
 		return h, s.Scan(&h.number, &h.epoch)
-	}, "SELECT DISTINCT owner, epoch FROM job WHERE owner <> 0")
+	}, "SELECT DISTINCT owner, epoch FROM job WHERE owner > 0")
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,8 @@ type model struct {
 	tries int
 	past  []attempt         // commands that were sent, to be repeated or to come late
 	done  map[string]string // accepted completions: key -> task
+
+	started map[string]bool // keys of accepted starts
 }
 
 // attempt is a command with its key.
@@ -76,7 +78,7 @@ type attempt struct {
 }
 
 func newModel(t *testing.T, d *db.DB, seed uint64) *model {
-	m := &model{world: newWorld(t, d), t: t, seed: seed, done: map[string]string{}}
+	m := &model{world: newWorld(t, d), t: t, seed: seed, done: map[string]string{}, started: map[string]bool{}}
 	m.def = m.define(everything)
 	m.define(sequence("inner", `<userTask id="inside"/>`))
 	for range 3 {
@@ -142,12 +144,10 @@ func (m *model) step(rng *rand.Rand) {
 		if old.key == "" {
 			return
 		}
-		if rng.IntN(2) == 0 {
+		if _, start := old.cmd.Event.(engine.Start); !start && rng.IntN(2) == 0 {
 			old.key = m.newKey() // the same wish, late and as a new command
 		}
-		if _, start := old.cmd.Event.(engine.Start); !start {
-			m.send(rng, old)
-		}
+		m.send(rng, old)
 	default:
 		m.clock.add(time.Duration(rng.IntN(600)) * time.Second)
 	}
@@ -197,9 +197,12 @@ func (m *model) send(rng *rand.Rand, a attempt) {
 }
 
 func (m *model) accepted(a attempt) {
-	if ev, ok := a.cmd.Event.(engine.TaskCompleted); ok {
-		m.mu.Lock()
-		defer m.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch ev := a.cmd.Event.(type) {
+	case engine.Start:
+		m.started[a.key] = true
+	case engine.TaskCompleted:
 		m.done[a.key] = strconv.FormatInt(ev.Task, 10)
 	}
 }
@@ -296,6 +299,9 @@ func (m *model) check() {
 		if m.instance(id).Parent == 0 {
 			parents++
 		}
+	}
+	if parents != len(m.started) {
+		m.t.Errorf("%d instances, %d starts were accepted", parents, len(m.started))
 	}
 	if children := len(ids) - parents; children != parents {
 		m.t.Errorf("%d instances called %d", parents, children)

@@ -110,7 +110,7 @@ var Jobs = &db.Table{
 		{Name: "kind", Type: db.Int}, // jobKind
 		{Name: "type", Type: db.Text, Size: 250},
 		{Name: "node", Type: db.Text, Size: 250},
-		{Name: "owner", Type: db.BigInt}, // number of the node that holds it; 0: free
+		{Name: "owner", Type: db.BigInt}, // number of the node that holds it; 0: free; external: for workers outside
 		{Name: "epoch", Type: db.BigInt}, // of that node
 		{Name: "due", Type: db.BigInt},
 		{Name: "retries", Type: db.Int}, // attempts left
@@ -121,7 +121,8 @@ var Jobs = &db.Table{
 	Key: []string{"id"},
 	Indexes: []db.Index{
 		{Name: "job_free", Columns: []string{"due"}, Where: "owner = 0"},
-		{Name: "job_held", Columns: []string{"owner", "epoch"}, Where: "owner <> 0"},
+		{Name: "job_held", Columns: []string{"owner", "epoch"}, Where: "owner > 0"},
+		{Name: "job_external", Columns: []string{"type", "due"}, Where: "owner < 0"},
 		{Name: "job_instance", Columns: []string{"instance"}},
 	},
 }
