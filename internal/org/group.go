@@ -106,6 +106,15 @@ func (o *Org) UpdateGroup(ctx context.Context, by *Actor, g Group) (Group, error
 }
 
 func (o *Org) updateGroup(ctx context.Context, tx *db.Tx, by *Actor, before *Group, g Group) (Group, error) {
+	g, err := o.replaceGroup(ctx, tx, before, g)
+	if err != nil {
+		return Group{}, err
+	}
+	return g, o.Audit(ctx, tx, by, string(g.Kind)+".update", g.Name, differences(before, g))
+}
+
+// replaceGroup stores g in place of before, after all checks.
+func (o *Org) replaceGroup(ctx context.Context, tx *db.Tx, before *Group, g Group) (Group, error) {
 	switch {
 	case g.Kind != before.Kind:
 		return Group{}, errs.New(errs.Invalid, "a %s cannot become a %s", before.Kind, g.Kind)
@@ -126,7 +135,7 @@ func (o *Org) updateGroup(ctx context.Context, tx *db.Tx, by *Actor, before *Gro
 	if err != nil {
 		return Group{}, err
 	}
-	return g, o.Audit(ctx, tx, by, string(g.Kind)+".update", g.Name, differences(before, g))
+	return g, nil
 }
 
 // Deleted is the answer of DeleteGroup.

@@ -126,7 +126,7 @@ func (i *importer) makeGroup(ctx context.Context, g Group) error {
 	}
 	i.names.groups[key], i.made[created.ID] = &created, true
 	i.done.Created++
-	return nil
+	return i.o.Audit(ctx, i.tx, i.by, string(g.Kind)+".create", created.Name, map[string]any{"id": created.ID})
 }
 
 func (i *importer) updateGroup(ctx context.Context, stored *Group, changed Group) error {
@@ -136,12 +136,16 @@ func (i *importer) updateGroup(ctx context.Context, stored *Group, changed Group
 	if len(differences(stored, changed)) == 0 {
 		return nil
 	}
-	changed, err := i.o.updateGroup(ctx, i.tx, i.by, stored, changed)
+	made := i.made[stored.ID]
+	changed, err := i.o.replaceGroup(ctx, i.tx, stored, changed)
+	if err == nil && !made {
+		err = i.o.Audit(ctx, i.tx, i.by, string(changed.Kind)+".update", changed.Name, differences(stored, changed))
+	}
 	if err != nil {
 		return placed(err, stored.place())
 	}
 	*stored = changed
-	i.done.Updated += count(!i.made[stored.ID])
+	i.done.Updated += count(!made)
 	return nil
 }
 
@@ -166,6 +170,9 @@ func (i *importer) makeUsers(ctx context.Context, f File) error {
 			}
 		}
 		if err := i.o.grant(ctx, i.tx, RoleStaff, created.ID); err != nil {
+			return err
+		}
+		if err := i.o.Audit(ctx, i.tx, i.by, "user.create", login, map[string]any{"id": created.ID}); err != nil {
 			return err
 		}
 		i.names.users[login], i.made[created.ID] = &created, true
@@ -201,12 +208,16 @@ func (i *importer) linkUsers(ctx context.Context, f File) error {
 		if len(differences(stored, changed)) == 0 {
 			continue
 		}
-		changed, err := i.o.updateUser(ctx, i.tx, i.by, stored, changed)
+		made := i.made[stored.ID]
+		changed, err := i.o.replaceUser(ctx, i.tx, stored, changed)
+		if err == nil && !made {
+			err = i.o.Audit(ctx, i.tx, i.by, "user.update", changed.Login, differences(stored, changed))
+		}
 		if err != nil {
 			return placed(err, u.place(""))
 		}
 		*stored = changed
-		i.done.Updated += count(!i.made[stored.ID])
+		i.done.Updated += count(!made)
 	}
 	return nil
 }
@@ -222,10 +233,13 @@ func (i *importer) join(ctx context.Context, f File) error {
 			return placed(err, place)
 		}
 		added, err := i.tx.InsertIgnore(ctx, db.Row{Table: &memberTable, Values: []any{group, member}})
+		if err == nil && added {
+			i.done.Joined++
+			err = i.o.Audit(ctx, i.tx, i.by, string(m.group.kind)+".members", m.group.name, map[string]any{"add": []db.ID{member}})
+		}
 		if err != nil {
 			return err
 		}
-		i.done.Joined += count(added)
 	}
 	return nil
 }

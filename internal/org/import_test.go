@@ -60,6 +60,9 @@ func TestImportTwiceIsImportOnce(t *testing.T) {
 		if s := o.signIn("cid", userPassword); s.Actor.MustChange || !s.Actor.Can(OpenTickets) {
 			t.Errorf("%+v", s.Actor)
 		}
+		if made, changed := o.audited("user.create"), o.audited("user.update"); made != 4 || changed != 0 {
+			t.Errorf("the audit has %d users made and %d changed", made, changed)
+		}
 		second, err := o.load(company)
 		if err != nil || second != (Imported{}) {
 			t.Errorf("again: %+v, %v", second, err)
@@ -67,6 +70,9 @@ func TestImportTwiceIsImportOnce(t *testing.T) {
 		third, err := o.load("users: [{login: cid, attributes: {site: north}}]\nunits: [{name: it, title: Technology}]")
 		if err != nil || third != (Imported{Updated: 2}) {
 			t.Errorf("changed: %+v, %v", third, err)
+		}
+		if changed := o.audited("user.update"); changed != 1 {
+			t.Errorf("the audit has %d users changed", changed)
 		}
 		cid = o.Directory().UserByLogin("cid")
 		if cid.Attributes["annualLeave"] != 12.0 || cid.Attributes["site"] != "north" || cid.Name != "Cid" || cid.Unit == 0 {

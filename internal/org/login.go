@@ -61,14 +61,21 @@ func (o *Org) SignIn(ctx context.Context, in SignIn) (out SignedIn, err error) {
 	if err != nil {
 		return out, err
 	}
+	if out, err = o.letIn(ctx, in, who, hash); err != nil {
+		return SignedIn{}, err
+	}
+	out.Actor, err = o.Authenticate(ctx, out.Secret, in.From)
+	return out, err
+}
+
+// letIn opens the session of somebody who proved the password, which hash now stands for.
+func (o *Org) letIn(ctx context.Context, in SignIn, who account, hash string) (out SignedIn, err error) {
 	err = o.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if err := succeed(ctx, tx, brakes); err != nil {
+		if err := who.hold(ctx, tx, hash); err != nil {
 			return err
 		}
-		if hash != who.hash {
-			if _, err := tx.Exec(ctx, "UPDATE org_password SET hash = ? WHERE user_id = ? AND hash = ?", hash, who.user, who.hash); err != nil {
-				return err
-			}
+		if err := succeed(ctx, tx, brakesFor(in.Login, in.From.Address)); err != nil {
+			return err
 		}
 		if in.Previous != "" {
 			if _, err := tx.Exec(ctx, "DELETE FROM org_session WHERE hash = ?", hashSecret(in.Previous)); err != nil {
@@ -78,11 +85,23 @@ func (o *Org) SignIn(ctx context.Context, in SignIn) (out SignedIn, err error) {
 		out, err = o.signedIn(ctx, tx, who, in.From, "session.create")
 		return err
 	})
-	if err != nil {
-		return SignedIn{}, err
-	}
-	out.Actor, err = o.Authenticate(ctx, out.Secret, in.From)
 	return out, err
+}
+
+// hold keeps the password that was proved from being replaced before the transaction
+// ends; hash takes the place of the stored one. A password that was replaced meanwhile
+// opens nothing.
+func (who account) hold(ctx context.Context, tx *db.Tx, hash string) error {
+	n, err := tx.Exec(ctx, "UPDATE org_password SET hash = ? WHERE user_id = ? AND hash = ?", hash, who.user, who.hash)
+	if err == nil && n == 0 {
+		return errWrong()
+	}
+	return err
+}
+
+func errWrong() error {
+	return errs.New(errs.Unauthenticated, "the login or the password is wrong").
+		WithCure("try again; an administrator can set a new password")
 }
 
 // prove checks a password behind the brake. An attempt that comes to no answer does not
@@ -100,8 +119,7 @@ func (o *Org) prove(ctx context.Context, login, password string, brakes []brake)
 	case err != nil:
 		return account{}, errors.Join(err, o.takeBack(ctx, brakes))
 	case !match || who.disabled:
-		return account{}, errs.New(errs.Unauthenticated, "the login or the password is wrong").
-			WithCure("try again; an administrator can set a new password")
+		return account{}, errWrong()
 	}
 	return who, nil
 }
@@ -161,6 +179,9 @@ func (o *Org) ChangePassword(ctx context.Context, by *Actor, present, password s
 	}
 	who.mustChange = false
 	err = o.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := who.hold(ctx, tx, who.hash); err != nil {
+			return err
+		}
 		if err := succeed(ctx, tx, brakes); err != nil {
 			return err
 		}

@@ -124,7 +124,8 @@ func change[T any](ctx context.Context, o *Org, by *Actor, needs Permission, doi
 	}
 	out, err = db.Do(ctx, o.db, func(ctx context.Context, tx *db.Tx) (T, error) {
 		if err := raiseRevision(ctx, tx); err != nil {
-			return out, err
+			var none T
+			return none, err
 		}
 		return fn(ctx, tx)
 	})

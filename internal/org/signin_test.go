@@ -428,3 +428,24 @@ func TestARepeatedTokenRequestDoesNotPretend(t *testing.T) {
 		}
 	})
 }
+
+// Between the check of a password and the opening of the session the password may be
+// replaced; what was checked then opens nothing.
+func TestAPasswordThatWasReplacedMeanwhileOpensNothing(t *testing.T) {
+	each(t, func(t *testing.T, o *desk) {
+		o.staff("ann")
+		try := in("ann", userPassword)
+		who, err := o.prove(t.Context(), try.Login, try.Password, brakesFor(try.Login, try.From.Address))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.SetPassword(t.Context(), o.admin, who.user, ""); err != nil {
+			t.Fatal(err)
+		}
+		_, err = o.letIn(t.Context(), try, who, who.hash)
+		wantKind(t, err, errs.Unauthenticated, "")
+		if o.rows("org_session") != 1 { // the administrator's
+			t.Error("a session was opened")
+		}
+	})
+}

@@ -104,6 +104,15 @@ func (o *Org) UpdateUser(ctx context.Context, by *Actor, u User) (User, error) {
 }
 
 func (o *Org) updateUser(ctx context.Context, tx *db.Tx, by *Actor, before *User, u User) (User, error) {
+	u, err := o.replaceUser(ctx, tx, before, u)
+	if err != nil {
+		return User{}, err
+	}
+	return u, o.Audit(ctx, tx, by, "user.update", u.Login, differences(before, u))
+}
+
+// replaceUser stores u in place of before, after all checks.
+func (o *Org) replaceUser(ctx context.Context, tx *db.Tx, before *User, u User) (User, error) {
 	if u.Login != before.Login {
 		return User{}, errs.New(errs.Invalid, "the login of a user cannot change: tickets and models name it").
 			WithDetails(errs.Detail{Place: "login", Rule: "fixed", Message: "it is " + before.Login}).
@@ -131,7 +140,7 @@ func (o *Org) updateUser(ctx context.Context, tx *db.Tx, by *Actor, before *User
 			return User{}, err
 		}
 	}
-	return u, o.Audit(ctx, tx, by, "user.update", u.Login, differences(before, u))
+	return u, nil
 }
 
 // SetLang sets the actor's own language, a BCP 47 tag; empty for none.
