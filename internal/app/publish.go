@@ -165,13 +165,19 @@ func (a *Apps) activate(ctx context.Context, tx *db.Tx, by *org.Actor, action st
 	return a.deps.Audit(ctx, tx, by, action, p.App, map[string]any{"version": p.Number, "hash": p.Hash, "previous": p.Previous})
 }
 
-// raise raises the revision, first thing in every write.
+// raise raises the revision, first thing in every write. The lock of the row, which the
+// very first write makes, lets one write at a time go on.
 func (a *Apps) raise(ctx context.Context, tx *db.Tx) error {
-	n, err := tx.Exec(ctx, "UPDATE app_revision SET revision = revision + 1 WHERE id = 1")
+	const up = "UPDATE app_revision SET revision = revision + 1 WHERE id = 1"
+	n, err := tx.Exec(ctx, up)
 	if err != nil || n == 1 {
 		return err
 	}
-	return tx.Insert(ctx, db.Row{Table: &revisionTable, Values: []any{1, 1}})
+	if _, err := tx.InsertIgnore(ctx, db.Row{Table: &revisionTable, Values: []any{1, 0}}); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, up)
+	return err
 }
 
 // changed takes the new state of things over on this node and tells the others. What
