@@ -21,7 +21,7 @@ type backtracker struct {
 // backtrackAll is pattern.matches for patterns with back-references.
 func backtrackAll(m *machine, p *pattern, s string, n int) [][]int {
 	var all [][]int
-	for pos := 0; pos <= len(s) && (n < 0 || len(all) < n); {
+	for pos := 0; pos <= len(s) && len(all) < n; {
 		match := backtrackAt(m, p, s, pos)
 		switch {
 		case match == nil:

@@ -29,7 +29,7 @@ type fit struct {
 var paramKinds = map[string]kind{
 	"any": kAny, "boolean": kBool, "string": kString, "number": kNumber, "list": kList, "context": kContext,
 	"date": kDate, "time": kTime, "moment": kDateTime, "months": kMonths, "duration": kDuration,
-	"range": kRange, "function": kFunction,
+	"range": kRange, "point": kPoint, "function": kFunction,
 }
 
 // sig makes a form from a signature: "name: kind, ...", a ? after the kind of an optional
@@ -159,7 +159,7 @@ func (f *fit) bind(args []Value) ([]Value, bool) {
 func (p *param) take(v Value) (taken Value, converted, ok bool) {
 	k := kindOf(v)
 	switch {
-	case p.kind == kAny || k == p.kind:
+	case p.kind == kAny || k == p.kind || p.kind == kPoint && k.ordered():
 		return v, false, true
 	case k == kNull:
 		return nil, false, p.optional

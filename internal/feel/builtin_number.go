@@ -104,7 +104,7 @@ func modulo(_ *machine, a []Value) Value {
 		return nil
 	}
 	if r.Sign() != 0 && r.Sign() != y.Sign() {
-		return arith((*apd.Context).Add, r, y)
+		return plus(r, y)
 	}
 	if r.dec.IsZero() {
 		return Int(0)

@@ -1,25 +1,33 @@
 package feel
 
-// rangeFunctions: DMN 1.5 section 10.3.4.9. A point is taken for the range from it to itself.
+// rangeFunctions: DMN 1.5 section 10.3.4.9.
 var rangeFunctions = map[string][]form{
 	"range":           {sig("from: string", rangeFrom)},
-	"before":          relate("point1", "point2", anyPoints, before),
-	"after":           relate("point1", "point2", anyPoints, reversed(before)),
-	"meets":           relate("range1", "range2", noPoints, meets),
-	"met by":          relate("range1", "range2", noPoints, reversed(meets)),
-	"overlaps":        relate("range1", "range2", noPoints, overlaps),
-	"overlaps before": relate("range1", "range2", noPoints, overlapsBefore),
-	"overlaps after":  relate("range1", "range2", noPoints, reversed(overlapsBefore)),
-	"finishes":        relate("point", "range", pointFirst, finishes),
-	"finished by":     relate("range", "point", pointSecond, reversed(finishes)),
-	"includes":        relate("range", "point", pointSecond, includes),
-	"during":          relate("point", "range", pointFirst, reversed(includes)),
-	"starts":          relate("point", "range", pointFirst, starts),
-	"started by":      relate("range", "point", pointSecond, reversed(starts)),
-	"coincides":       relate("point1", "point2", samePoints, coincides),
+	"before":          relate(before, points, pointAndRange, rangeAndPoint, ranges),
+	"after":           relate(reversed(before), points, pointAndRange, rangeAndPoint, ranges),
+	"meets":           relate(meets, ranges),
+	"met by":          relate(reversed(meets), ranges),
+	"overlaps":        relate(overlaps, ranges),
+	"overlaps before": relate(overlapsBefore, ranges),
+	"overlaps after":  relate(reversed(overlapsBefore), ranges),
+	"finishes":        relate(finishes, pointAndRange, ranges),
+	"finished by":     relate(reversed(finishes), rangeAndPoint, ranges),
+	"includes":        relate(includes, rangeAndPoint, ranges),
+	"during":          relate(reversed(includes), pointAndRange, ranges),
+	"starts":          relate(starts, pointAndRange, ranges),
+	"started by":      relate(reversed(starts), rangeAndPoint, ranges),
+	"coincides":       relate(coincides, points, ranges),
 }
 
-// span is a range, or a point, to be compared with another.
+// The parameters of the forms.
+const (
+	points        = "point1: point, point2: point"
+	pointAndRange = "point: point, range: range"
+	rangeAndPoint = "range: range, point: point"
+	ranges        = "range1: range, range2: range"
+)
+
+// span is a range, or a point taken for the range from it to itself, to be compared with another.
 type span struct {
 	low, high             Value
 	noLow, noHigh         bool
@@ -27,19 +35,12 @@ type span struct {
 	point                 bool
 }
 
-func spanOf(v Value) (span, bool) {
+func spanOf(v Value) span {
 	if r, ok := v.(*Range); ok {
-		return span{r.Low, r.High, r.Low == nil, r.High == nil, r.LowClosed, r.HighClosed, false}, !r.not
+		return span{r.Low, r.High, r.Low == nil, r.High == nil, r.LowClosed, r.HighClosed, false}
 	}
-	return span{low: v, high: v, lowClosed: true, highClosed: true, point: true}, v != nil
+	return span{low: v, high: v, lowClosed: true, highClosed: true, point: true}
 }
-
-// Which of two operands may be points.
-func anyPoints(_, _ bool) bool   { return true }
-func noPoints(a, b bool) bool    { return !a && !b }
-func pointFirst(_, b bool) bool  { return !b }
-func pointSecond(a, _ bool) bool { return !a }
-func samePoints(a, b bool) bool  { return a == b }
 
 // relation compares ends; a comparison that is not defined makes the result null.
 type relation struct{ undefined bool }
@@ -50,26 +51,15 @@ func reversed(f related) related {
 	return func(r *relation, a, b span) bool { return f(r, b, a) }
 }
 
-// relate makes the forms of a function: the parameters have other names for points and ranges.
-func relate(first, second string, allowed func(a, b bool) bool, f related) []form {
-	run := func(_ *machine, a []Value) Value {
-		x, ok1 := spanOf(a[0])
-		y, ok2 := spanOf(a[1])
-		if !ok1 || !ok2 || !allowed(x.point, y.point) {
-			return nil
-		}
-		r := &relation{}
-		holds := f(r, x, y)
-		return orNull(holds, !r.undefined)
-	}
-	var forms []form
-	seen := map[string]bool{}
-	for _, names := range [][2]string{{first, second}, {"point1", "point2"}, {"point", "range"}, {"range", "point"}, {"range1", "range2"}} {
-		signature := names[0] + ": any, " + names[1] + ": any"
-		if !seen[signature] {
-			seen[signature] = true
-			forms = append(forms, sig(signature, run))
-		}
+// relate makes the forms of a function.
+func relate(f related, signatures ...string) []form {
+	forms := make([]form, len(signatures))
+	for i, signature := range signatures {
+		forms[i] = sig(signature, func(_ *machine, a []Value) Value {
+			r := &relation{}
+			holds := f(r, spanOf(a[0]), spanOf(a[1]))
+			return orNull(holds, !r.undefined)
+		})
 	}
 	return forms
 }

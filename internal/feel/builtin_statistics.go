@@ -90,7 +90,7 @@ func median(_ *machine, l List) Value {
 	if len(ns)%2 == 1 {
 		return ns[middle]
 	}
-	return quotient(arith((*apd.Context).Add, ns[middle-1], ns[middle]), Int(2))
+	return quotient(plus(ns[middle-1], ns[middle]), Int(2))
 }
 
 // deviation is the standard deviation of a sample, which has at least two numbers.

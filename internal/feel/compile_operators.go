@@ -1,7 +1,5 @@
 package feel
 
-import "github.com/cockroachdb/apd/v3"
-
 // binary compiles an operator of two operands.
 func (c *compiler) binary(n *binary) code {
 	left, right := c.node(n.left), c.node(n.right)
@@ -287,17 +285,13 @@ func exponent(a, b Value) Value {
 }
 
 // numbers applies op when both are numbers.
-func numbers(op decimalOp, a, b Value) (Value, bool) {
+func numbers(op func(a, b Number) Value, a, b Value) (Value, bool) {
 	x, ok1 := a.(Number)
 	y, ok2 := b.(Number)
 	if !ok1 || !ok2 {
 		return nil, false
 	}
-	return arith(op, x, y), true
+	return op(x, y), true
 }
 
-var (
-	sum     decimalOp = (*apd.Context).Add
-	minus   decimalOp = (*apd.Context).Sub
-	product decimalOp = (*apd.Context).Mul
-)
+func minus(a, b Number) Value { return plus(a, negate(b)) }

@@ -167,7 +167,7 @@ func rangeOf(op string, v Value) Value {
 
 // add is table 53's +. Both operands decide: what is not there is null.
 func (m *machine) add(a, b Value) Value {
-	if v, ok := numbers(sum, a, b); ok {
+	if v, ok := numbers(plus, a, b); ok {
 		return v
 	}
 	if s, ok := a.(string); ok {
@@ -263,14 +263,14 @@ func asDateTime(v Value) (DateTime, bool) {
 
 // multiply is table 54's *.
 func multiply(a, b Value) Value {
-	if v, ok := numbers(product, a, b); ok {
+	if v, ok := numbers(times, a, b); ok {
 		return v
 	}
 	if n, ok := a.(Number); ok {
-		return scale(b, n, product)
+		return scale(b, n, times)
 	}
 	if n, ok := b.(Number); ok {
-		return scale(a, n, product)
+		return scale(a, n, times)
 	}
 	return nil
 }
@@ -295,22 +295,22 @@ func quotient(a, b Value) Value {
 	if !isNumber || n.dec.IsZero() {
 		return nil
 	}
-	return scale(a, n, (*apd.Context).Quo)
+	return scale(a, n, divide)
 }
 
 // scale multiplies or divides a duration by a number; parts of a month, and of a
 // nanosecond, are dropped.
-func scale(v Value, by Number, op decimalOp) Value {
+func scale(v Value, by Number, op func(a, b Number) Value) Value {
 	switch v := v.(type) {
 	case MonthDuration:
-		n, ok := arith(op, Int(int64(v)), by).(Number)
+		n, ok := op(Int(int64(v)), by).(Number)
 		if !ok {
 			return nil
 		}
 		months, ok := n.truncated()
 		return orNull(MonthDuration(months), ok && months <= maxMonths && months >= -maxMonths)
 	case Duration:
-		n, ok := arith(op, v.number(), by).(Number)
+		n, ok := op(v.number(), by).(Number)
 		if !ok {
 			return nil
 		}
@@ -326,7 +326,7 @@ func (d Duration) number() Number {
 		return s
 	}
 	nano.dec.Exponent = -9
-	n, _ := arith(sum, s, nano).(Number)
+	n, _ := plus(s, nano).(Number)
 	return n
 }
 

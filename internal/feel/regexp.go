@@ -73,10 +73,18 @@ func compilePattern(text, flags string) *pattern {
 // matches finds up to n matches that do not overlap, all for -1, as pairs of offsets for the whole and each group.
 func (p *pattern) matches(m *machine, s string, n int) [][]int {
 	m.spend(len(s)/16 + 1)
-	if p.linear != nil {
-		return p.linear.FindAllStringSubmatchIndex(s, n)
+	size := itemBytes + 16*(p.groups+1)
+	if n < 0 {
+		n = m.memory/size + 1 // one more than there is memory for
 	}
-	return backtrackAll(m, p, s, n)
+	var found [][]int
+	if p.linear != nil {
+		found = p.linear.FindAllStringSubmatchIndex(s, n)
+	} else {
+		found = backtrackAll(m, p, s, n)
+	}
+	m.bytes(len(found) * size)
+	return found
 }
 
 // withoutSpace takes out white space except in classes, for flag x.

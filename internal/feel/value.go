@@ -130,7 +130,10 @@ const (
 	kContext
 	kRange
 	kFunction
-	kAny // only as the kind of a parameter
+
+	// Only as the kind of a parameter:
+	kAny
+	kPoint // a value of an ordered kind
 )
 
 // kindOf tells the kind; a Go value that is no FEEL value counts as null.
@@ -162,6 +165,15 @@ func kindOf(v Value) kind {
 		return kFunction
 	}
 	return kNull
+}
+
+// ordered kinds have a < (table 51).
+func (k kind) ordered() bool {
+	switch k {
+	case kNumber, kString, kDate, kTime, kDateTime, kMonths, kDuration:
+		return true
+	}
+	return false
 }
 
 // Truth reports whether v is the boolean true; null and all other values are not.
