@@ -26,7 +26,7 @@ func openAs(t *testing.T, dsn string) *db.DB {
 }
 
 func TestMigrateFromManyNodesAtOnce(t *testing.T) {
-	for _, kind := range dbtest.Kinds {
+	for _, kind := range dbtest.Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			dsn := dbtest.DSN(t, kind)
 			var wg sync.WaitGroup
@@ -143,7 +143,7 @@ func TestChild(t *testing.T) {
 // Processes start at once on an empty database, migrate it, and then count up the
 // version of one row. For SQLite this is what sharing one file means.
 func TestProcessesShareADatabase(t *testing.T) {
-	for _, kind := range dbtest.Kinds {
+	for _, kind := range dbtest.Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			dsn := dbtest.DSN(t, kind)
 			const processes = 3

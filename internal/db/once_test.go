@@ -93,7 +93,7 @@ func TestDoIsBusyWhileTheFirstRuns(t *testing.T) {
 
 // Several nodes get the same request at once: one does it, all answer alike.
 func TestDoOnSeveralNodes(t *testing.T) {
-	for _, kind := range dbtest.Kinds {
+	for _, kind := range dbtest.Kinds() {
 		t.Run(kind, func(t *testing.T) {
 			dsn := dbtest.DSN(t, kind)
 			var nodes []*db.DB

@@ -16,9 +16,6 @@ import (
 	"github.com/paceline/paceline/internal/db"
 )
 
-// Kinds are the databases that Each runs a test over.
-var Kinds = []string{"sqlite", "postgres", "mariadb"}
-
 // Open opens a fresh database of a kind of Kinds, without any tables but those that db
 // itself needs. It is dropped when the test ends. Where the server's programs are
 // missing the test is skipped, or fails when REQUIRE_ALL=1.
@@ -47,6 +44,9 @@ func DSN(t testing.TB, kind string) string {
 	if kind == "sqlite" {
 		return "sqlite:" + t.TempDir() + "/test.db?sync=off"
 	}
+	if dsn := externalDSN(t, kind); dsn != "" {
+		return dsn
+	}
 	server, err := shared(kind)
 	if err != nil {
 		lacking(t, err)
@@ -68,7 +68,7 @@ func DSN(t testing.TB, kind string) string {
 // Each runs the test as a subtest on every database of Kinds.
 func Each(t *testing.T, run func(t *testing.T, d *db.DB)) {
 	t.Helper()
-	for _, kind := range Kinds {
+	for _, kind := range Kinds() {
 		t.Run(kind, func(t *testing.T) { run(t, Open(t, kind)) })
 	}
 }

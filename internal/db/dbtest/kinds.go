@@ -23,14 +23,14 @@ var postgresKind = kind{
 		}
 		return args
 	},
-	admin: func(dir string) (string, string) { return "pgx", postgresDSN(dir, "postgres") },
-	dsn:   postgresDSN,
-	drop:  "DROP DATABASE %s WITH (FORCE)",
+	admin: func(dir string) (string, string) { return "pgx", postgresAddress(dir) },
+	// A schema is made and dropped in milliseconds, a database in a third of a second.
+	create: "CREATE SCHEMA %s",
+	drop:   "DROP SCHEMA %s CASCADE",
+	dsn:    func(dir, schema string) string { return postgresAddress(dir) + "&search_path=" + schema },
 }
 
-func postgresDSN(dir, database string) string {
-	return "postgres://paceline@/" + database + "?host=" + dir
-}
+func postgresAddress(dir string) string { return "postgres://paceline@/postgres?host=" + dir }
 
 var mariadbKind = kind{
 	programs: []string{"mariadbd", "mariadb-install-db"},
@@ -48,9 +48,10 @@ var mariadbKind = kind{
 		}
 		return args
 	},
-	admin: func(dir string) (string, string) { return "mysql", "root@unix(" + socket(dir) + ")/" },
-	dsn:   func(dir, database string) string { return "mysql://root@/" + database + "?socket=" + socket(dir) },
-	drop:  "DROP DATABASE %s",
+	admin:  func(dir string) (string, string) { return "mysql", "root@unix(" + socket(dir) + ")/" },
+	dsn:    func(dir, database string) string { return "mysql://root@/" + database + "?socket=" + socket(dir) },
+	create: "CREATE DATABASE %s",
+	drop:   "DROP DATABASE %s",
 }
 
 func socket(dir string) string { return filepath.Join(dir, "socket") }

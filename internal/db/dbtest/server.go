@@ -34,14 +34,16 @@ type Server struct {
 // kind is how one kind of server is made and spoken to.
 type kind struct {
 	programs []string // to look for: the server first
+	cure     string   // when one is missing
 	user     string   // to run as when we are root
-	signal   string   // that ends it at once
-	cure     string
-	files    func(programs []string, dir string) *exec.Cmd                        // makes an empty data directory
-	command  func(programs []string, data, dir string, o Options) (args []string) // runs the server
-	admin    func(dir string) (driver, dsn string)                                // to create databases with
-	dsn      func(dir, database string) string
-	drop     string // statement, with the name for %s
+	signal   string   // that ends the server at once
+
+	files   func(programs []string, dir string) *exec.Cmd                        // makes an empty data directory
+	command func(programs []string, data, dir string, o Options) (args []string) // runs the server
+	admin   func(dir string) (driver, dsn string)                                // to create databases with
+	create  string                                                               // statement, with the name for %s
+	drop    string
+	dsn     func(dir, database string) string
 }
 
 var kinds = map[string]kind{"postgres": postgresKind, "mariadb": mariadbKind}
@@ -135,7 +137,7 @@ func (s *Server) ready(limit time.Duration) error {
 // Create makes an empty database; drop removes it, whoever is still connected.
 func (s *Server) Create(ctx context.Context) (dsn string, drop func(context.Context) error, err error) {
 	name := fmt.Sprintf("test%d", s.serial.Add(1))
-	if err := s.admin(ctx, "CREATE DATABASE "+name); err != nil {
+	if err := s.admin(ctx, fmt.Sprintf(s.kind.create, name)); err != nil {
 		return "", nil, err
 	}
 	return s.kind.dsn(s.dir, name), func(ctx context.Context) error { return s.admin(ctx, fmt.Sprintf(s.kind.drop, name)) }, nil
