@@ -1,6 +1,8 @@
 package org
 
 import (
+	"slices"
+
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/errs"
 )
@@ -31,14 +33,7 @@ func System(name string) *Actor {
 }
 
 // Is says whether the actor is, or belongs to, the principal.
-func (a *Actor) Is(principal db.ID) bool {
-	for _, id := range a.Principals {
-		if id == principal {
-			return true
-		}
-	}
-	return false
-}
+func (a *Actor) Is(principal db.ID) bool { return slices.Contains(a.Principals, principal) }
 
 // actor makes the actor for a user of the snapshot.
 func (d *Directory) actor(u *User) *Actor {

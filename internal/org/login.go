@@ -132,9 +132,15 @@ func (o *Org) renew(ctx context.Context, who account, password string) (hash str
 	return o.hasher.hash(ctx, password)
 }
 
+// noteRefusal leaves an audit row. It names only logins that exist: people type
+// passwords into the wrong field.
 func (o *Org) noteRefusal(ctx context.Context, in SignIn) error {
+	subject := ""
+	if u := o.Directory().UserByLogin(in.Login); u != nil {
+		subject = u.Login
+	}
 	return o.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		return o.Audit(ctx, tx, &Actor{Address: in.From.Address}, "session.refuse", in.Login, nil)
+		return o.Audit(ctx, tx, &Actor{Address: in.From.Address}, "session.refuse", subject, nil)
 	})
 }
 

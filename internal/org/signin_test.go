@@ -215,8 +215,14 @@ func TestUnknownAndWrongGetOneAnswer(t *testing.T) {
 				t.Errorf("%q and %q", a, answers[0])
 			}
 		}
-		if n := o.audited("session.refuse"); n != len(answers) {
-			t.Errorf("%d refusals in the audit", n)
+		records, _, err := o.Records(t.Context(), o.admin, RecordFilter{Action: "session.refuse"}, Page{})
+		if err != nil || len(records) != len(answers) {
+			t.Errorf("%d refusals in the audit, %v", len(records), err)
+		}
+		for _, r := range records {
+			if r.Subject != "" && r.Subject != "ann" && r.Subject != "nopassword" {
+				t.Errorf("the audit keeps %q, which may be a password in the wrong field", r.Subject)
+			}
 		}
 	})
 }
@@ -446,6 +452,35 @@ func TestAPasswordThatWasReplacedMeanwhileOpensNothing(t *testing.T) {
 		wantKind(t, err, errs.Unauthenticated, "")
 		if o.rows("org_session") != 1 { // the administrator's
 			t.Error("a session was opened")
+		}
+	})
+}
+
+func TestSweepTakesOnlyWhatHasNoMeaning(t *testing.T) {
+	each(t, func(t *testing.T, o *desk) {
+		ann := o.staff("ann")
+		if _, _, err := o.CreateToken(t.Context(), ann.Actor, "ci", []string{ScopeRead}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.SignIn(t.Context(), in("ann", "wrong")); !errs.Is(err, errs.Unauthenticated) {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			later                    time.Duration
+			sessions, tokens, brakes int
+		}{
+			{time.Minute, 2, 1, 2}, // those of the administrator and ann; the account and the address
+			{2 * time.Hour, 0, 1, 2},
+			{25 * time.Hour, 0, 1, 0},
+			{31 * 24 * time.Hour, 0, 0, 0},
+		} {
+			o.clock.pass(step.later)
+			if err := o.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if s, k, b := o.rows("org_session"), o.rows("org_token"), o.rows("org_brake"); s != step.sessions || k != step.tokens || b != step.brakes {
+				t.Errorf("after %v: %d sessions, %d tokens, %d brakes", step.later, s, k, b)
+			}
 		}
 	})
 }
