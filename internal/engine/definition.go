@@ -33,9 +33,13 @@ type node struct {
 	starts []*node // where tokens are placed on entering
 	events []*node // event sub-processes
 
-	index   int      // position in scope.inner
-	after   bitset   // neighbours that a token can reach from here without going back
-	upwards []bitset // of an inclusive join: for each incoming flow, where tokens can still come from
+	forward [][]int // by index in inner: the edges that do not lead back
+
+	index     int      // position in scope.inner
+	after     bitset   // neighbours that a token can reach from here without going back
+	dominator *node    // what every such way to here passes last
+	depth     int      // number of dominators
+	upwards   []bitset // of an inclusive join: for each incoming flow, where tokens can still come from
 }
 
 type flow struct {

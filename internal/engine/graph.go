@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/paceline/paceline/internal/bpmn"
+import (
+	"slices"
+
+	"github.com/paceline/paceline/internal/bpmn"
+)
 
 // bitset is a set of nodes of one scope, by index.
 type bitset []uint64
@@ -24,7 +28,9 @@ func (n *node) analyse() {
 		in.link = in.linkTarget()
 		next[i] = in.successors()
 	}
-	n.findAfter(next)
+	order := n.findForward(next)
+	n.findAfter(order)
+	n.findDominators(order)
 	for _, in := range n.inner {
 		if in.Kind == bpmn.InclusiveGateway && len(in.in) > 1 {
 			in.findUpwards(next)
@@ -59,32 +65,32 @@ func (n *node) linkTarget() *node {
 	return nil
 }
 
-// findAfter sets after for every node: what is reached along the edges when those that
-// lead back (to a node on the path of a depth-first walk from the scope's beginning) are
-// left out. So a sibling branch is not "after" a node merely because a revision loop encloses both.
-func (n *node) findAfter(next [][]int) {
+// findForward sets forward of the scope: the edges without those that lead back to a node on
+// the path of a depth-first walk from the scope's beginning. So a revision loop around two branches makes neither of them
+// come "after" the other. It returns the nodes so that each comes before what it leads to.
+func (n *node) findForward(next [][]int) []int {
 	const (
 		unseen = iota
 		onPath
 		done
 	)
 	mark := make([]uint8, len(n.inner))
+	order := make([]int, 0, len(n.inner))
+	n.forward = make([][]int, len(n.inner))
 	var walk func(i int)
 	walk = func(i int) {
 		mark[i] = onPath
-		set := newBitset(len(n.inner))
 		for _, j := range next[i] {
 			if mark[j] == onPath {
 				continue
 			}
+			n.forward[i] = append(n.forward[i], j)
 			if mark[j] == unseen {
 				walk(j)
 			}
-			set.add(j)
-			set.include(n.inner[j].after)
 		}
-		n.inner[i].after = set
 		mark[i] = done
+		order = append(order, i)
 	}
 	for _, s := range n.starts {
 		if mark[s.index] == unseen {
@@ -96,6 +102,106 @@ func (n *node) findAfter(next [][]int) {
 			walk(i)
 		}
 	}
+	slices.Reverse(order)
+	return order
+}
+
+// findAfter sets, from the last node to the first, what is reached along the forward edges.
+func (n *node) findAfter(order []int) {
+	for _, i := range slices.Backward(order) {
+		set := newBitset(len(n.inner))
+		for _, j := range n.forward[i] {
+			set.add(j)
+			set.include(n.inner[j].after)
+		}
+		n.inner[i].after = set
+	}
+}
+
+// findDominators sets what every forward path to a node passes last before it; nil where paths begin
+// at different nodes.
+func (n *node) findDominators(order []int) {
+	before := make([][]int, len(n.inner))
+	for i, js := range n.forward {
+		for _, j := range js {
+			before[j] = append(before[j], i)
+		}
+	}
+	for _, i := range order {
+		for k, b := range before[i] {
+			if k == 0 {
+				n.inner[i].dominator = n.inner[b]
+			} else {
+				n.inner[i].dominator, _, _ = fork(n.inner[i].dominator, n.inner[b])
+			}
+		}
+		if d := n.inner[i].dominator; d != nil {
+			n.inner[i].depth = d.depth + 1
+		}
+	}
+}
+
+// fork finds the nearest node that dominates both, itself included, and the nodes after it on
+// the way down to each; nil where there is no such node.
+func fork(a, b *node) (at, toA, toB *node) {
+	for a != b {
+		switch {
+		case a == nil:
+			toB, b = b, b.dominator
+		case b == nil || a.depth > b.depth:
+			toA, a = a, a.dominator
+		case b.depth > a.depth:
+			toB, b = b, b.dominator
+		default:
+			toA, toB = a, b
+			a, b = a.dominator, b.dominator
+		}
+	}
+	return a, toA, toB
+}
+
+// besides reports whether a token at from, on its way to next, can be there at the same time as one at to
+// because both came out of one split.
+func besides(from, next, to *node) bool {
+	if from == to || to.after.has(from.index) || next == to || next.after.has(to.index) {
+		return false
+	}
+	at, toFrom, toTo := fork(from, to)
+	if at == nil {
+		return true
+	}
+	switch at.Kind {
+	case bpmn.ExclusiveGateway, bpmn.EventBasedGateway:
+		return false
+	case bpmn.ParallelGateway, bpmn.InclusiveGateway:
+		return true
+	}
+	return !interrupts(toFrom) && !interrupts(toTo)
+}
+
+func interrupts(n *node) bool { return n != nil && n.Kind == bpmn.BoundaryEvent && n.Interrupting }
+
+// mustPass reports whether every forward path from a node passes the join.
+func mustPass(from, join *node) bool {
+	if !from.after.has(join.index) {
+		return false
+	}
+	scope := from.scope
+	seen := newBitset(len(scope.inner))
+	todo := []int{from.index}
+	for len(todo) > 0 {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if i == join.index || seen.has(i) {
+			continue
+		}
+		seen.add(i)
+		if len(scope.forward[i]) == 0 {
+			return false
+		}
+		todo = append(todo, scope.forward[i]...)
+	}
+	return true
 }
 
 // findUpwards sets upwards of an inclusive join: for each incoming flow, the nodes from

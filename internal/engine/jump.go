@@ -13,9 +13,10 @@ type detour struct {
 	flows    []string
 }
 
-// apply moves work: the tokens that are after To in the flow, and those at From, die; one token is
-// placed at To. "After" leaves out edges that lead back, so a parallel branch lives on when the
-// jump stays inside another branch, and dies when the jump goes to before the split.
+// apply moves work to a node: the tokens die that cannot live beside one there, and one is placed. A token in a
+// parallel branch lives on; so a jump out of it, to before the split, ends all branches, and a jump inside one
+// leaves the others alone. Where the flow has passed the join already, the branches that are not done again
+// count as arrived there.
 func (ev Jump) apply(r *run) error {
 	r.st.acted = true
 	return r.jump(ev)
@@ -39,15 +40,31 @@ func (r *run) jump(ev Jump) error {
 	if err != nil {
 		return err
 	}
-	lost := &detour{}
-	if !r.kill(to, scope, from, lost) {
-		return refuse("no work waits after %s; say from where it is to be taken", to.ID)
+	gate := to // the node directly in scope that is or holds to
+	for gate.scope != scope.node {
+		gate = gate.scope
 	}
-	scope = r.openPath(to.scope, scope)
-	r.assignAll(scope, ev.Vars)
-	token := r.place(to, scope)
+	lost := &detour{}
+	found, err := r.kill(gate, scope, from, lost)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return refuse("no work waits that could go to %s", to.ID)
+	}
+	within := r.openPath(to.scope, scope)
+	r.assignAll(within, ev.Vars)
+	token := r.place(to, within)
 	if ev.Return {
 		token.detour = lost
+	}
+	for at := token; at != scope; at = at.up {
+		switch {
+		case !ev.Return:
+			r.fillJoins(at.node, at.up)
+		case at.up == scope:
+			at.detour = lost // a scope entered only for this ends with the detour, not by its flows
+		}
 	}
 	return nil
 }
@@ -95,30 +112,27 @@ func (r *run) scopeFor(to *node, from *activation) (*activation, error) {
 	}
 }
 
-// kill cancels the tokens that must not live beside one at to, and notes where they were.
-func (r *run) kill(to *node, scope, from *activation, lost *detour) bool {
-	gate := to // the node directly in scope that is or holds to
-	for gate.scope != scope.node {
-		gate = gate.scope
-	}
-	found := false
+// kill cancels the tokens that cannot live beside one at gate, and notes where they were.
+func (r *run) kill(gate *node, scope, from *activation, lost *detour) (found bool, err error) {
 	for _, a := range r.st.acts {
 		if a.up != scope || a.dead || a.undoFor != 0 {
 			continue
 		}
 		holdsFrom := from != nil && inside(from, a)
-		if !holdsFrom && a.node != gate && !gate.after.has(a.node.index) {
-			continue
-		}
-		if a.phase == joining && !holdsFrom {
+		switch {
+		case a.phase == joining:
 			found = r.drain(a, gate, lost) || found
+			continue
+		case holdsFrom && a.node.Kind != bpmn.EventSubProcess && besides(a.node, a.node, gate):
+			return false, refuse("%s and %s are in parallel branches; go back to before the split", from.element, gate.ID)
+		case !holdsFrom && besides(a.node, a.node, gate):
 			continue
 		}
 		found = true
 		r.noteLost(a, lost)
 		r.cancel(a)
 	}
-	return found
+	return found, nil
 }
 
 func inside(a, scope *activation) bool {
@@ -130,15 +144,14 @@ func inside(a, scope *activation) bool {
 	return false
 }
 
-// drain takes the tokens off a join that came by way of the gate; the others stay.
+// drain takes the tokens off a join that cannot live beside one at gate; the others stay.
 func (r *run) drain(j *activation, gate *node, lost *detour) bool {
 	var stay []string
 	for _, via := range j.arrived {
-		from := r.def.flows[via].from
-		if from == gate || gate.after.has(from.index) {
-			lost.flows = append(lost.flows, via)
-		} else {
+		if besides(r.def.flows[via].from, j.node, gate) {
 			stay = append(stay, via)
+		} else {
+			lost.flows = append(lost.flows, via)
 		}
 	}
 	if len(stay) == len(j.arrived) {
@@ -149,6 +162,40 @@ func (r *run) drain(j *activation, gate *node, lost *detour) bool {
 		r.cancel(j)
 	}
 	return true
+}
+
+// fillJoins puts a token on each flow to a parallel join that the one at gate is bound to
+// reach and that no token will come by any more: the branch was done before the jump.
+func (r *run) fillJoins(gate *node, scope *activation) {
+	for _, join := range scope.node.inner {
+		if join.Kind != bpmn.ParallelGateway || len(join.in) < 2 || join == gate || !mustPass(gate, join) {
+			continue
+		}
+		for _, f := range join.in {
+			if !r.comes(f, gate, scope) {
+				r.place(join, scope).via = f.ID
+			}
+		}
+	}
+}
+
+// comes reports whether a token waits at the end of a flow or can still come by it.
+func (r *run) comes(f *flow, gate *node, scope *activation) bool {
+	if f.from == gate || gate.after.has(f.from.index) {
+		return true
+	}
+	for _, a := range r.st.acts {
+		switch {
+		case a.up != scope || a.dead || a.undoFor != 0:
+		case a.phase == joining && a.node == f.to:
+			if slices.Contains(a.arrived, f.ID) {
+				return true
+			}
+		case a.node == f.from || a.node.after.has(f.from.index):
+			return true
+		}
+	}
+	return false
 }
 
 // noteLost keeps where the tokens in a cancelled activation were: in a sub-process, at the elements inside it.
@@ -190,6 +237,22 @@ func (r *run) openPath(target *node, from *activation) *activation {
 		return r.openScope(a)
 	})
 	return a
+}
+
+// endDetour is called when what work was returned to is done: the scopes that were entered only for it end with
+// it, and the tokens go back to where they were.
+func (r *run) endDetour(a *activation) {
+	whole := a
+	for at := a.up; at != nil; at = at.up {
+		if at.detour != nil {
+			whole = at
+		}
+	}
+	r.remove(a)
+	r.goBack(a.detour, whole.up)
+	if whole != a {
+		r.cancel(whole)
+	}
 }
 
 // goBack puts the tokens of a detour where they were.

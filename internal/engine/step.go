@@ -232,7 +232,7 @@ func (r *run) depart(a *activation, flows []*flow) {
 	}
 	switch {
 	case a.detour != nil:
-		r.goBack(a.detour, a.up)
+		r.endDetour(a)
 	case a.node.link != nil:
 		r.place(a.node.link, a.up)
 	}
