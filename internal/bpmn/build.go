@@ -172,7 +172,7 @@ func (p *parser) node(e *element, s *Scope, parent *Node) {
 	if p.nodes[n.ID] == nil {
 		p.nodes[n.ID] = n
 	}
-	p.source[n] = e
+	p.source[n], p.home[n] = e, s
 	if n.Kind.IsSubProcess() {
 		n.Inner = &Scope{}
 		p.scope(e, n.Inner, n)

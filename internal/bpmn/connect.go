@@ -11,9 +11,9 @@ func (p *parser) connect(s *Scope) {
 	for _, k := range e.children("sequenceFlow") {
 		p.connectFlow(k, s)
 	}
-	s.Flows = slices.DeleteFunc(s.Flows, func(f *Flow) bool { return f.From == nil || f.To == nil })
+	s.Flows = slices.DeleteFunc(s.Flows, func(f *Flow) bool { return f.From == nil || f.To == nil || p.home[f.From] != s })
 	for _, n := range s.Nodes {
-		p.connectNode(n, s)
+		p.connectNode(n)
 		if n.Inner != nil {
 			p.connect(n.Inner)
 		}
@@ -22,9 +22,9 @@ func (p *parser) connect(s *Scope) {
 
 func (p *parser) connectFlow(e *element, s *Scope) {
 	f := p.flowAt[e]
-	f.From = p.flowEnd(e, s, "sourceRef")
-	f.To = p.flowEnd(e, s, "targetRef")
-	if f.From == nil || f.To == nil {
+	f.From, f.To = p.flowEnd(e, "sourceRef"), p.flowEnd(e, "targetRef")
+	if f.From == nil || f.To == nil || !p.sameScope(f, e, s) {
+		f.From = nil
 		return
 	}
 	if f.ID == "" {
@@ -50,9 +50,25 @@ func (p *parser) nameFlow(f *Flow, e *element) {
 	p.ids[f.ID] = e
 }
 
-// flowEnd resolves one end of a sequence flow; both ends are in the flow's own scope,
-// so that no flow crosses the border of a process or sub-process.
-func (p *parser) flowEnd(e *element, s *Scope, end string) *Node {
+// sameScope checks that a flow connects two nodes of its own scope, so that none crosses
+// the border of a process or sub-process. A flow that was written into another scope than
+// its nodes is moved to them.
+func (p *parser) sameScope(f *Flow, e *element, s *Scope) bool {
+	home := p.home[f.From]
+	if home != p.home[f.To] {
+		p.fail(e, "7.6.1", "use an event, or a message flow between pools",
+			"the sequence flow crosses the border of a process or sub-process: %q and %q are not in the same one", f.From.ID, f.To.ID)
+		return false
+	}
+	if home != s {
+		p.looser(e, "7.6.1", "move it to its nodes", "the sequence flow stands outside the sub-process of its nodes")
+		home.Flows = append(home.Flows, f)
+	}
+	return true
+}
+
+// flowEnd resolves one end of a sequence flow.
+func (p *parser) flowEnd(e *element, end string) *Node {
 	id := ref(e.attr(end))
 	if id == "" {
 		p.fail(e, "8.4.13", "name the node", "the sequence flow has no %s", end)
@@ -65,16 +81,11 @@ func (p *parser) flowEnd(e *element, s *Scope, end string) *Node {
 			what = "a " + other.name + ", which is no activity, gateway or event"
 		}
 		p.fail(e, "8.4.13", "connect it to a node of the same process", "the %s of the sequence flow is %q, %s", end, id, what)
-		return nil
-	}
-	if p.source[n].parent != p.scopes[s] {
-		p.fail(e, "7.6.1", "use an event, or message flow between pools", "the sequence flow crosses the border of a process or sub-process: its %s %q is not in the same one", end, id)
-		return nil
 	}
 	return n
 }
 
-func (p *parser) connectNode(n *Node, s *Scope) {
+func (p *parser) connectNode(n *Node) {
 	e := p.source[n]
 	if id := ref(e.attr("default")); id != "" {
 		for _, f := range n.Out {

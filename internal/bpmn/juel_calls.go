@@ -13,6 +13,19 @@ var contexts = map[string]bool{"execution": true, "task": true, "processInstance
 // prefixes are Flowable's names for its functions on variables.
 var prefixes = map[string]bool{"var": true, "vars": true, "variables": true}
 
+// functions maps Flowable's functions on variables, like methods.
+var functions = map[string]string{
+	"get/1": "%[1]s", "getOrDefault/2": "(if %[1]s = null then %[2]s else %[1]s)",
+	"exists/1": "(%[1]s != null)",
+	"eq/2":     "(%[1]s = %[2]s)", "equals/2": "(%[1]s = %[2]s)",
+	"ne/2": "(%[1]s != %[2]s)", "notEquals/2": "(%[1]s != %[2]s)",
+	"lt/2": "(%[1]s < %[2]s)", "lowerThan/2": "(%[1]s < %[2]s)",
+	"lte/2": "(%[1]s <= %[2]s)", "lowerThanOrEquals/2": "(%[1]s <= %[2]s)",
+	"gt/2": "(%[1]s > %[2]s)", "greaterThan/2": "(%[1]s > %[2]s)",
+	"gte/2": "(%[1]s >= %[2]s)", "greaterThanOrEquals/2": "(%[1]s >= %[2]s)",
+	"contains/2": methods["contains/1"],
+}
+
 // methods maps a method on a value to its FEEL: %[1]s is the value, %[2]s the argument.
 // The key ends with the number of arguments.
 var methods = map[string]string{
@@ -25,6 +38,10 @@ var methods = map[string]string{
 	"containsKey/1":      "(get value(%[1]s, %[2]s) != null)",
 	"isBefore/1":         "(%[1]s < %[2]s)",
 	"isAfter/1":          "(%[1]s > %[2]s)",
+	"before/1":           "(%[1]s < %[2]s)",
+	"after/1":            "(%[1]s > %[2]s)",
+	"concat/1":           "(string(%[1]s) + string(%[2]s))",
+	"split/1":            "split(%[1]s, %[2]s)",
 	"compareTo/1":        "(if %[1]s < %[2]s then -1 else if %[1]s > %[2]s then 1 else 0)",
 	"size/0":             "count(%[1]s)",
 	"length/0":           "string length(%[1]s)",
@@ -105,18 +122,7 @@ func (j *juel) prefixed(depth int) (string, error) {
 	if v := unquote(args[0]); isName(v) {
 		args[0] = v
 	}
-	forms := map[string]string{
-		"get/1": "%[1]s", "getOrDefault/2": "(if %[1]s = null then %[2]s else %[1]s)",
-		"exists/1": "(%[1]s != null)",
-		"eq/2":     "(%[1]s = %[2]s)", "equals/2": "(%[1]s = %[2]s)",
-		"ne/2": "(%[1]s != %[2]s)", "notEquals/2": "(%[1]s != %[2]s)",
-		"lt/2": "(%[1]s < %[2]s)", "lowerThan/2": "(%[1]s < %[2]s)",
-		"lte/2": "(%[1]s <= %[2]s)", "lowerThanOrEquals/2": "(%[1]s <= %[2]s)",
-		"gt/2": "(%[1]s > %[2]s)", "greaterThan/2": "(%[1]s > %[2]s)",
-		"gte/2": "(%[1]s >= %[2]s)", "greaterThanOrEquals/2": "(%[1]s >= %[2]s)",
-		"contains/2": methods["contains/1"],
-	}
-	switch form := forms[fmt.Sprintf("%s/%d", name, len(args))]; {
+	switch form := functions[fmt.Sprintf("%s/%d", name, len(args))]; {
 	case form != "":
 		return fmt.Sprintf(form, anys(args)...), nil
 	case name == "empty" || name == "isEmpty":

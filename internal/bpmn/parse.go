@@ -137,6 +137,7 @@ type parser struct {
 	ids       map[string]*element // every BPMN element that has an id
 	nodes     map[string]*Node    // flow nodes by id
 	source    map[*Node]*element  // the element of a node
+	home      map[*Node]*Scope    // the scope that a node stands in
 	scopes    map[*Scope]*element // the element of a process or sub-process
 	flowAt    map[*element]*Flow  // the flow of an element
 	arrow     map[*Flow]*element  // the element of a flow
@@ -153,6 +154,7 @@ func newParser(d *Definitions) *parser {
 		ids:       map[string]*element{},
 		nodes:     map[string]*Node{},
 		source:    map[*Node]*element{},
+		home:      map[*Node]*Scope{},
 		scopes:    map[*Scope]*element{},
 		flowAt:    map[*element]*Flow{},
 		arrow:     map[*Flow]*element{},

@@ -129,7 +129,7 @@ func (p *parser) triggerRules(n *Node, x *element) {
 			p.fail(x, "10.5.3", "use it inside a transaction", "a cancel end event is not inside a transaction")
 		}
 	}
-	if throws && p.referred[x] {
+	if throws && p.referred[x] && x.parent == p.source[n] {
 		p.looser(x, "10.5.1", "define it in the definitions, or do not refer to it", "an event definition that belongs to a throwing event is used by another event")
 	}
 }

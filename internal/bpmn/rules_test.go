@@ -286,15 +286,16 @@ func TestInvalid(t *testing.T) {
 // fails for its own reason.
 func TestValid(t *testing.T) {
 	for name, content := range map[string]string{
-		"task":                       around("a", "a", `<task id="a"/>`),
-		"event gateway":              around("g", "c", eventGateway),
-		"links":                      linked(`<target>l2</target>`, `<source>l1</source>`),
-		"boundary":                   around("a", "a", `<task id="a"/>`+boundarySignal("a")),
-		"error end":                  endWith(`<errorEventDefinition errorRef="err"/>`),
-		"message start":              startWith(`<messageEventDefinition messageRef="msg"><operationRef>op</operationRef></messageEventDefinition>`),
-		"timer":                      around("c", "c", `<intermediateCatchEvent id="c">`+timerOf("timeCycle", "R4/PT1S")+`</intermediateCatchEvent>`),
-		"instantiating receive task": `<receiveTask id="r" messageRef="msg" instantiate="true"/><sequenceFlow id="f" sourceRef="r" targetRef="a"/><task id="a"/>`,
-		"pools":                      pools(`<participant id="x" processRef="p"/><participant id="y"/><messageFlow id="mf" sourceRef="y" targetRef="a"/>`),
+		"task":                         around("a", "a", `<task id="a"/>`),
+		"event gateway":                around("g", "c", eventGateway),
+		"links":                        linked(`<target>l2</target>`, `<source>l1</source>`),
+		"boundary":                     around("a", "a", `<task id="a"/>`+boundarySignal("a")),
+		"definition outside the event": `<process id="p">` + endWith(`<eventDefinitionRef>shared</eventDefinitionRef>`) + `</process><errorEventDefinition id="shared" errorRef="err"/>`,
+		"error end":                    endWith(`<errorEventDefinition errorRef="err"/>`),
+		"message start":                startWith(`<messageEventDefinition messageRef="msg"><operationRef>op</operationRef></messageEventDefinition>`),
+		"timer":                        around("c", "c", `<intermediateCatchEvent id="c">`+timerOf("timeCycle", "R4/PT1S")+`</intermediateCatchEvent>`),
+		"instantiating receive task":   `<receiveTask id="r" messageRef="msg" instantiate="true"/><sequenceFlow id="f" sourceRef="r" targetRef="a"/><task id="a"/>`,
+		"pools":                        pools(`<participant id="x" processRef="p"/><participant id="y"/><messageFlow id="mf" sourceRef="y" targetRef="a"/>`),
 		"conditions behind a parallel gateway": around("g", "a", `<parallelGateway id="g"/><sequenceFlow id="x" sourceRef="g" targetRef="a"><conditionExpression`+formal+
 			`>test.contains("a")</conditionExpression></sequenceFlow><task id="a"/><sequenceFlow id="y" sourceRef="g" targetRef="e"/>`),
 	} {
@@ -320,6 +321,21 @@ func TestLenient(t *testing.T) {
 	}
 	if d.Processes[0].Flows[0].ID == "" {
 		t.Error("a flow without id got none")
+	}
+}
+
+// TestMisplacedFlow holds that a flow written outside the sub-process of its nodes is
+// found among them.
+func TestMisplacedFlow(t *testing.T) {
+	content := `<process id="p"><startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="q"/><sequenceFlow id="g" sourceRef="a" targetRef="b"/>` +
+		`<subProcess id="q"><task id="a"/><task id="b"/></subProcess></process>`
+	d, err := Parse([]byte(plainHead + content + `</definitions>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := d.Process("p")
+	if len(p.Flows) != 1 || len(p.Node("q").Inner.Flows) != 1 || len(p.Node("a").Out) != 1 {
+		t.Errorf("outside %d, inside %d", len(p.Flows), len(p.Node("q").Inner.Flows))
 	}
 }
 
