@@ -262,3 +262,42 @@ func TestAttributesAreShownToTheUserAndAdministrators(t *testing.T) {
 		wantKind(t, err, errs.NotFound, "")
 	})
 }
+
+// Either change alone is fine, both would break the tree or lock everybody out: what spans
+// rows is held by the lock on the revision.
+func TestChangesThatExcludeEachOther(t *testing.T) {
+	each(t, func(t *testing.T, o *desk) {
+		second := o.user("second")
+		role := o.Directory().GroupByName(KindRole, RoleAdmin)
+		if _, err := o.ChangeMembers(t.Context(), o.admin, role.ID, []db.ID{second.ID}, nil); err != nil {
+			t.Fatal(err)
+		}
+		for round := range 5 {
+			a := o.group(Group{Kind: KindUnit, Name: fmt.Sprint("a", round)})
+			b := o.group(Group{Kind: KindUnit, Name: fmt.Sprint("b", round)})
+			a.Parent, b.Parent = b.ID, a.ID
+			oneOf(t, func() error { _, err := o.UpdateGroup(t.Context(), o.admin, a); return err },
+				func() error { _, err := o.UpdateGroup(t.Context(), o.admin, b); return err })
+		}
+		take := func(user db.ID) func() error {
+			return func() error {
+				_, err := o.ChangeMembers(t.Context(), o.admin, role.ID, nil, []db.ID{user})
+				return err
+			}
+		}
+		oneOf(t, take(second.ID), take(o.admin.ID))
+	})
+}
+
+// oneOf runs two changes at once, of which exactly one may succeed.
+func oneOf(t *testing.T, first, second func() error) {
+	t.Helper()
+	var wg sync.WaitGroup
+	var one, two error
+	wg.Go(func() { one = first() })
+	wg.Go(func() { two = second() })
+	wg.Wait()
+	if (one == nil) == (two == nil) {
+		t.Errorf("got %v and %v", one, two)
+	}
+}
