@@ -19,6 +19,7 @@ type unit struct {
 	instance db.ID
 	base     *snapshot // as it was read; nil when the unit starts the instance
 	next     *snapshot // as it will be; nil before the first command
+	state    []byte    // next's, encoded
 	mark     db.ID     // stands in the history rows of this attempt
 	change   *db.Change
 	members  []member
@@ -72,9 +73,7 @@ func (l *lane) plan(ctx context.Context, calls []*call) (units []*unit, later []
 		}
 	}
 	for _, u := range units {
-		if err := u.finish(); err != nil {
-			panic(err) // a state that cannot be encoded is a defect of the engine
-		}
+		u.finish()
 	}
 	return units, later
 }
@@ -125,6 +124,10 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	if err != nil {
 		return err
 	}
+	encoded, err := encode(state)
+	if err != nil {
+		return err
+	}
 	t := &Transition{
 		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: from.Definition, Process: from.def,
 		Seq: from.Seq + 1, Version: u.version(),
@@ -148,7 +151,7 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	u.add(from, w, member{c, answer}, mark)
+	u.add(from, w, member{c, answer}, mark, encoded)
 	return nil
 }
 
@@ -222,7 +225,7 @@ func (u *unit) version() int64 {
 	return u.base.Version + 1
 }
 
-func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID) {
+func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID, encoded []byte) {
 	next := *from
 	next.state = w.t.After
 	next.Seq = w.t.Seq
@@ -230,7 +233,8 @@ func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID) {
 	if how, ended := w.t.Ended(); ended {
 		next.Status, next.Ended = statusOf(how), w.t.Now
 	}
-	u.next, u.mark = &next, mark
+	next.size = int64(len(encoded))
+	u.next, u.mark, u.state = &next, mark, encoded
 	u.members = append(u.members, m)
 	u.held = append(u.held, w.held...)
 	for r := range w.rings {
@@ -240,25 +244,19 @@ func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID) {
 }
 
 // finish adds the instance's own row and makes the Change what db.Commit wants.
-func (u *unit) finish() error {
-	raw, err := u.next.state.MarshalBinary()
-	if err != nil {
-		return err
-	}
+func (u *unit) finish() {
 	n := u.next
-	n.size = int64(len(raw))
 	if u.base == nil {
 		u.change.Inserts = append(u.change.Inserts, db.Row{Table: Instances, Values: []any{
-			n.ID, n.Version, n.Definition, n.Root, n.Parent, n.BusinessKey, int(n.Status), n.Seq, stamp(n.Started), stamp(n.Ended), pack(raw),
+			n.ID, n.Version, n.Definition, n.Root, n.Parent, n.BusinessKey, int(n.Status), n.Seq, stamp(n.Started), stamp(n.Ended), pack(u.state),
 		}})
 	} else {
 		u.change.Guards = append(u.change.Guards, db.Guard{
 			Table: Instances, Key: int64(n.ID), Version: u.base.Version, Columns: instanceStep,
-			Values: []any{int(n.Status), n.Seq, stamp(n.Ended), pack(raw)},
+			Values: []any{int(n.Status), n.Seq, stamp(n.Ended), pack(u.state)},
 		})
 	}
 	fold(u.change)
-	return nil
 }
 
 // settle gives every member its outcome and returns those that run again.

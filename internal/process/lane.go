@@ -82,17 +82,17 @@ func (l *lane) run(ctx context.Context) {
 		select {
 		case <-l.wake:
 		case <-ctx.Done():
-			if l.empty() {
+			if l.len() == 0 {
 				return
 			}
 		}
 	}
 }
 
-func (l *lane) empty() bool {
+func (l *lane) len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.people)+len(l.machines) == 0
+	return len(l.people) + len(l.machines)
 }
 
 // machineShare of a group is kept for machines when they wait, so that people slow them down and

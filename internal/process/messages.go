@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/paceline/paceline/internal/bpmn"
@@ -30,7 +32,7 @@ func (r *Runtime) Correlate(ctx context.Context, m Message) (res Result, err err
 	if res, done, err := r.Recall(ctx); done || err != nil {
 		return res, err
 	}
-	to := receiver{kind: bpmn.MessageEvent, name: m.Name, keys: []string{m.Key}}
+	to := receiver{name: m.Name, keys: []string{m.Key}}
 	err = r.deliver(ctx, to, m.Vars, func(cmd Command) (err error) {
 		cmd.Actor, cmd.By = m.Actor, m.By
 		res, err = r.Submit(ctx, cmd)
@@ -61,11 +63,10 @@ func (r *Runtime) RaiseSignal(ctx context.Context, name string, vars feel.Vars) 
 	return err
 }
 
-// receiver is whom a message or signal is for.
+// receiver is whom a message is for.
 type receiver struct {
-	kind bpmn.EventKind
 	name string
-	keys []string // a message: correlation keys; a signal: none
+	keys []string // correlation keys
 	not  db.ID    // the instance that threw it
 }
 
@@ -86,7 +87,7 @@ func (r *Runtime) deliver(ctx context.Context, to receiver, vars feel.Vars, subm
 			return err
 		}
 	}
-	starts, err := r.startsFor(ctx, to, 1)
+	starts, err := r.startsFor(ctx, bpmn.MessageEvent, to.name, 1)
 	if err != nil {
 		return err
 	}
@@ -99,17 +100,15 @@ func (r *Runtime) deliver(ctx context.Context, to receiver, vars feel.Vars, subm
 
 type subscription struct{ id, instance db.ID }
 
-// waiting lists who waits, longest first.
+// waiting lists who waits for a message, longest first.
 func (r *Runtime) waiting(ctx context.Context, to receiver, limit int) ([]subscription, error) {
-	query, args := "SELECT id, instance FROM subscription WHERE name = ? AND kind = ? AND instance <> ? AND id > ? ORDER BY id {limit}",
-		[]any{to.name, int(to.kind), to.not, 0, limit}
-	if to.kind == bpmn.MessageEvent {
-		query = "SELECT id, instance FROM subscription WHERE name = ? AND correlation IN (?) AND kind = ? AND instance <> ? ORDER BY id {limit}"
-		args = []any{to.name, db.In(to.keys), int(to.kind), to.not, limit}
-	}
-	return db.All(ctx, r.deps.DB, func(s db.Scanner) (sub subscription, err error) {
-		return sub, s.Scan(&sub.id, &sub.instance)
-	}, query, args...)
+	return db.All(ctx, r.deps.DB, scanSubscription,
+		"SELECT id, instance FROM subscription WHERE name = ? AND correlation IN (?) AND kind = ? AND instance <> ? ORDER BY id {limit}",
+		to.name, db.In(to.keys), int(bpmn.MessageEvent), to.not, limit)
+}
+
+func scanSubscription(s db.Scanner) (sub subscription, err error) {
+	return sub, s.Scan(&sub.id, &sub.instance)
 }
 
 type startAt struct {
@@ -117,10 +116,10 @@ type startAt struct {
 	element        string
 }
 
-func (r *Runtime) startsFor(ctx context.Context, to receiver, limit int) ([]startAt, error) {
+func (r *Runtime) startsFor(ctx context.Context, kind bpmn.EventKind, name string, limit int) ([]startAt, error) {
 	return db.All(ctx, r.deps.DB, func(s db.Scanner) (at startAt, err error) {
 		return at, s.Scan(&at.id, &at.definition, &at.element)
-	}, "SELECT id, definition, element FROM process_start WHERE name = ? AND kind = ? ORDER BY id {limit}", to.name, int(to.kind), limit)
+	}, "SELECT id, definition, element FROM process_start WHERE name = ? AND kind = ? ORDER BY id {limit}", name, int(kind), limit)
 }
 
 // sendMessage looks for the receiver of a thrown message, for as long as Config.MessageWait.
@@ -133,7 +132,7 @@ func (j *jobs) sendMessage(ctx context.Context, x *job) error {
 	if err != nil {
 		return err
 	}
-	to := receiver{kind: bpmn.MessageEvent, name: p.Name, keys: p.Keys, not: x.instance}
+	to := receiver{name: p.Name, keys: p.Keys, not: x.instance}
 	err = j.r.deliver(ctx, to, event.(engine.MessageArrived).Vars, func(cmd Command) error {
 		return j.r.giveOnce(ctx, x, cmd, "job-"+x.id.String())
 	})
@@ -150,8 +149,11 @@ func (j *jobs) sendMessage(ctx context.Context, x *job) error {
 	return errPutBack
 }
 
-// signalMost bounds how many instances one signal reaches in one attempt; the rest follow in the next.
-const signalMost = 1000
+const (
+	signalPage   = 500  // receivers of a signal that are read at once
+	signalStarts = 1000 // processes that one signal starts at most
+	signalWide   = 32   // receivers that are told at the same time, so that they share commits
+)
 
 // raiseSignal tells all who wait for a signal, each once, then drops the job.
 func (j *jobs) raiseSignal(ctx context.Context, x *job) error {
@@ -164,28 +166,51 @@ func (j *jobs) raiseSignal(ctx context.Context, x *job) error {
 		return err
 	}
 	vars := event.(engine.SignalRaised).Vars
-	to := receiver{kind: bpmn.SignalEvent, name: p.Name, not: x.instance}
-	waiting, err := j.r.waiting(ctx, to, signalMost)
-	if err != nil {
-		return err
-	}
-	for _, s := range waiting {
-		err := j.r.pass(ctx, Command{Instance: s.instance, Event: engine.SignalRaised{Subscription: engine.ID(s.id), Vars: vars}}, x.id, s.id)
+	for last := db.ID(0); ; {
+		page, err := db.All(ctx, j.r.deps.DB, scanSubscription,
+			"SELECT id, instance FROM subscription WHERE name = ? AND kind = ? AND instance <> ? AND id > ? ORDER BY id {limit}",
+			p.Name, int(bpmn.SignalEvent), x.instance, last, signalPage)
 		if err != nil {
 			return err
 		}
-	}
-	starts, err := j.r.startsFor(ctx, to, signalMost)
-	if err != nil {
-		return err
-	}
-	for _, s := range starts {
-		err := j.r.pass(ctx, Command{Definition: s.definition, Event: engine.Start{Element: s.element, Vars: vars}}, x.id, s.id)
+		err = each(page, func(s subscription) error {
+			return j.r.pass(ctx, Command{Instance: s.instance, Event: engine.SignalRaised{Subscription: engine.ID(s.id), Vars: vars}}, x.id, s.id)
+		})
 		if err != nil {
 			return err
 		}
+		if len(page) < signalPage {
+			break
+		}
+		last = page[len(page)-1].id
+	}
+	starts, err := j.r.startsFor(ctx, bpmn.SignalEvent, p.Name, signalStarts)
+	if err != nil {
+		return err
+	}
+	err = each(starts, func(s startAt) error {
+		return j.r.pass(ctx, Command{Definition: s.definition, Event: engine.Start{Element: s.element, Vars: vars}}, x.id, s.id)
+	})
+	if err != nil {
+		return err
 	}
 	return j.remove(ctx, x)
+}
+
+// each calls fn for all, signalWide at a time, and returns one of the errors.
+func each[T any](all []T, fn func(T) error) error {
+	for part := range slices.Chunk(all, signalWide) {
+		failed := make([]error, len(part))
+		var group sync.WaitGroup
+		for i, v := range part {
+			group.Go(func() { failed[i] = fn(v) })
+		}
+		group.Wait()
+		if err := errors.Join(failed...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pass gives a signal to one receiver, once. A receiver that does not wait any more is no error.
@@ -195,7 +220,7 @@ func (r *Runtime) pass(ctx context.Context, cmd Command, signal, to db.ID) error
 		return err
 	}
 	c.machine = true
-	c.once = db.Once{Key: "job-" + signal.String() + "-" + to.String()}
+	c.once = db.Once{Hash: machineHash, Key: "job-" + signal.String() + "-" + to.String()}
 	_, err = r.do(ctx, c)
 	if errs.Is(err, errs.Conflict) || errs.Is(err, errs.NotFound) {
 		return nil

@@ -128,6 +128,9 @@ func (w *rows) send(j *job, p parcel, event engine.Event) (err error) {
 	return nil
 }
 
+// machineHash stands for the request of a key that no caller chose.
+const machineHash = "-"
+
 // give does an event to an instance because of a job, whose row ends with it.
 func (r *Runtime) give(ctx context.Context, x *job, to db.ID, event engine.Event) error {
 	return r.giveOnce(ctx, x, Command{Instance: to, Event: event}, "")
@@ -141,7 +144,7 @@ func (r *Runtime) giveOnce(ctx context.Context, x *job, cmd Command, key string)
 	}
 	c.machine, c.drop = true, x.id
 	if key != "" {
-		c.once = db.Once{Key: key}
+		c.once = db.Once{Key: key, Hash: machineHash}
 	}
 	if _, start := cmd.Event.(engine.Start); start {
 		c.root = x.root
@@ -215,7 +218,7 @@ func (j *jobs) cancelChild(ctx context.Context, x *job) error {
 		return err
 	}
 	never := &db.Change{
-		Claims: []db.Claim{{Key: childKey(p.To), Answer: []byte("{}")}},
+		Claims: []db.Claim{{Key: childKey(p.To), Hash: machineHash, Answer: []byte("{}")}},
 		Gones:  []db.Gone{{Table: Jobs, Column: "id", Value: int64(x.id)}, {Table: Jobs, Column: "id", Value: int64(p.To)}},
 	}
 	var claimed *db.Claimed

@@ -89,12 +89,18 @@ type Deps struct {
 	// the engine's state. An unknown name is id 0.
 	Person func(ctx context.Context, name string) (db.ID, string, error)
 	// Project adds the rows of a transition that belong to other tables. It runs in a lane and may run again
-	// for the same command: it only appends to the Change.
+	// for the same command: it only appends inserts, sets and gones to the Change. When several
+	// transitions of an instance share a commit, a later set of a row wins over an earlier one.
 	Project func(*Transition, *db.Change) error
 	// Handlers do the jobs of this process, by type. A type that is not here is
 	// external work: it waits until somebody fetches it.
 	Handlers map[string]Handler
-	// Ring tells of news after the commit: ("instance" | "task" | "incident", root id).
+	// Ring tells of news after a commit. It runs in a lane, so it must not wait for anything.
+	//
+	//	instance  root id       something about the ticket has changed
+	//	incident  root id       an incident has come or gone
+	//	task      task id       the task was given to somebody, or is over
+	//	inbox     principal id  a task for the principal has come
 	Ring func(topic, key string)
 	Log  *slog.Logger
 	Now  func() time.Time // time.Now where nil
@@ -177,6 +183,22 @@ func (r *Runtime) Stop(ctx context.Context) error { return r.services.Stop(ctx) 
 
 // now is the engine's now: whole microseconds, as the history keeps it.
 func (r *Runtime) now() time.Time { return r.deps.Now().UTC().Truncate(time.Microsecond) }
+
+// Stats is the work at hand, for metrics.
+type Stats struct {
+	Waiting int // commands queued
+	Held    int // jobs and near timers in memory
+	Cached  int // instances
+}
+
+// Stats counts the work at hand.
+func (r *Runtime) Stats() Stats {
+	s := Stats{Held: r.cfg.JobQueue - r.jobs.room(), Cached: r.cache.len()}
+	for _, l := range r.lanes {
+		s.Waiting += l.len()
+	}
+	return s
+}
 
 // laneOf gives the lane of an instance.
 func (r *Runtime) laneOf(id db.ID) *lane {

@@ -119,6 +119,18 @@ func (r *Runtime) readSnapshots(ctx context.Context, ids []db.ID) ([]*snapshot, 
 	return read, nil
 }
 
+// stateMost bounds an encoded state; what is larger belongs into a file that the instance refers to.
+const stateMost = 8 << 20
+
+func encode(state *engine.State) ([]byte, error) {
+	raw, err := state.MarshalBinary()
+	if err == nil && len(raw) > stateMost {
+		err = errs.New(errs.Exhausted, "the instance would grow to %d MB", len(raw)>>20).
+			WithCure("keep at most %d MB in variables; attach larger data as a file", stateMost>>20)
+	}
+	return raw, err
+}
+
 func decodeState(in Instance, packed []byte) (*engine.State, error) {
 	raw, err := unpack(packed)
 	if err != nil {
@@ -177,6 +189,12 @@ func (c *cache) put(s *snapshot) {
 	for c.size > c.limit && c.order.Len() > 1 {
 		c.remove(c.order.Back())
 	}
+}
+
+func (c *cache) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.byID)
 }
 
 func (c *cache) drop(id db.ID) {

@@ -84,6 +84,9 @@ type reply struct {
 	err error
 }
 
+// eventMost bounds an encoded event, and with it a history row.
+const eventMost = 1 << 20
+
 func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
 	if start, ok := cmd.Event.(engine.Start); ok {
 		if cmd.Instance == 0 {
@@ -95,6 +98,10 @@ func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
 	event, err := engine.EncodeEvent(cmd.Event)
 	if err != nil {
 		return nil, errs.New(errs.Invalid, "the event cannot be kept: %w", err)
+	}
+	if len(event) > eventMost {
+		return nil, errs.New(errs.Invalid, "the event carries %d KB of variables, at most %d are taken", len(event)>>10, eventMost>>10).
+			WithCure("attach large data as a file")
 	}
 	return &call{Command: cmd, ctx: ctx, event: event, reply: make(chan reply, 1), ended: func() {}}, nil
 }
