@@ -20,6 +20,9 @@ func (r *run) leaveByBoundary(b *node, activity *activation, vars feel.Vars) {
 		return
 	}
 	r.cancel(activity)
+	if activity.detour != nil { // it will not go back, so its token walks on
+		r.fillJoins(b, activity.up)
+	}
 	if activity.undoFor != 0 {
 		r.undone(activity)
 	}

@@ -178,7 +178,7 @@ func (d *decoder) activation() *activation {
 		a.incident = &incident{id: d.int(), at: point(d.tag()), code: d.text(), message: d.text(), work: d.bool()}
 	}
 	if parts&hasDetour != 0 {
-		a.detour = &detour{elements: d.texts(), flows: d.texts()}
+		a.detour = d.detour()
 	}
 	if (a.phase == stuck) != (a.incident != nil) || a.phase > over {
 		d.fail()
@@ -193,6 +193,25 @@ func (d *decoder) undo() []undo {
 	var all []undo
 	for range d.count() {
 		all = append(all, undo{element: d.text(), group: d.uint32(), vars: d.vars(), inside: d.undo()})
+	}
+	d.depth--
+	return all
+}
+
+func (d *decoder) detour() *detour {
+	if !d.bool() {
+		return nil
+	}
+	return &detour{id: d.uint32(), tokens: d.lost()}
+}
+
+func (d *decoder) lost() []lostToken {
+	if d.depth++; d.depth > maxValueDepth {
+		d.fail()
+	}
+	var all []lostToken
+	for range d.count() {
+		all = append(all, lostToken{element: d.text(), via: d.text(), detour: d.detour(), inside: d.lost()})
 	}
 	d.depth--
 	return all

@@ -169,8 +169,7 @@ func (e *encoder) activation(a *activation) error {
 		e.bool(i.work)
 	}
 	if d := a.detour; d != nil {
-		e.texts(d.elements)
-		e.texts(d.flows)
+		e.detour(d)
 	}
 	return nil
 }
@@ -195,6 +194,24 @@ func (e *encoder) undo(all []undo) error {
 		}
 	}
 	return nil
+}
+
+func (e *encoder) detour(d *detour) {
+	e.bool(d != nil)
+	if d != nil {
+		e.uint(uint64(d.id))
+		e.lost(d.tokens)
+	}
+}
+
+func (e *encoder) lost(tokens []lostToken) {
+	e.uint(uint64(len(tokens)))
+	for _, l := range tokens {
+		e.text(l.element)
+		e.text(l.via)
+		e.detour(l.detour)
+		e.lost(l.inside)
+	}
 }
 
 func (e *encoder) arm(m *arm) {

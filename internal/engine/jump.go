@@ -7,10 +7,18 @@ import (
 )
 
 // detour is what a task that work was returned to puts back when it is done, instead of going on
-// by its flows: a token at each element, and one on each flow to a join.
+// by its flows. The scopes that were entered only for the task carry it too, and end with it.
 type detour struct {
-	elements []string
-	flows    []string
+	id     uint32 // key of the task's activation
+	tokens []lostToken
+}
+
+// lostToken is a token that a jump took away: at an element, at a join, or a scope with those inside it.
+type lostToken struct {
+	element string
+	via     string // at a join: the flow it came by
+	detour  *detour
+	inside  []lostToken
 }
 
 // apply moves work to a node: the tokens die that cannot live beside one there, and one is placed. A token in a
@@ -55,15 +63,14 @@ func (r *run) jump(ev Jump) error {
 	within := r.openPath(to.scope, scope)
 	r.assignAll(within, ev.Vars)
 	token := r.place(to, within)
-	if ev.Return {
-		token.detour = lost
+	if ev.Return && len(lost.tokens) > 0 {
+		lost.id = token.key
 	}
 	for at := token; at != scope; at = at.up {
-		switch {
-		case !ev.Return:
+		if lost.id != 0 {
+			at.detour = lost
+		} else {
 			r.fillJoins(at.node, at.up)
-		case at.up == scope:
-			at.detour = lost // a scope entered only for this ends with the detour, not by its flows
 		}
 	}
 	return nil
@@ -129,7 +136,7 @@ func (r *run) kill(gate *node, scope, from *activation, lost *detour) (found boo
 			continue
 		}
 		found = true
-		r.noteLost(a, lost)
+		lost.tokens = append(lost.tokens, r.takeDown(a)...)
 		r.cancel(a)
 	}
 	return found, nil
@@ -151,7 +158,7 @@ func (r *run) drain(j *activation, gate *node, lost *detour) bool {
 		if besides(r.def.flows[via].from, j.node, gate) {
 			stay = append(stay, via)
 		} else {
-			lost.flows = append(lost.flows, via)
+			lost.tokens = append(lost.tokens, lostToken{element: j.element, via: via})
 		}
 	}
 	if len(stay) == len(j.arrived) {
@@ -198,20 +205,58 @@ func (r *run) comes(f *flow, gate *node, scope *activation) bool {
 	return false
 }
 
-// noteLost keeps where the tokens in a cancelled activation were: in a sub-process, at the elements inside it.
-func (r *run) noteLost(a *activation, lost *detour) {
+// takeDown lists what is lost with an activation, so that it can be put back.
+func (r *run) takeDown(a *activation) []lostToken {
 	switch {
+	case a.node.Kind == bpmn.EventSubProcess:
+		return nil // its trigger does not come again
 	case a.phase == joining:
-		lost.flows = append(lost.flows, a.arrived...)
-		return
-	case a.body != nil, a.kids == 0:
-		lost.elements = append(lost.elements, a.element)
-		return
-	}
-	for _, in := range r.st.acts {
-		if in.up == a && !in.dead && in.node.Kind != bpmn.EventSubProcess {
-			r.noteLost(in, lost)
+		var lost []lostToken
+		for _, via := range a.arrived {
+			lost = append(lost, lostToken{element: a.element, via: via})
 		}
+		return lost
+	case a.body != nil, a.kids == 0:
+		return []lostToken{{element: a.element, detour: a.detour}}
+	}
+	lost := lostToken{element: a.element, detour: a.detour}
+	for _, in := range r.st.acts {
+		if in.up == a && !in.dead {
+			lost.inside = append(lost.inside, r.takeDown(in)...)
+		}
+	}
+	return []lostToken{lost}
+}
+
+// putBack is the reverse of takeDown.
+func (r *run) putBack(lost []lostToken, scope *activation) {
+	for _, l := range lost {
+		n := r.def.nodes[l.element]
+		if n == nil {
+			continue
+		}
+		var a *activation
+		if len(l.inside) > 0 {
+			a = r.openInner(n, scope)
+			r.putBack(l.inside, a)
+		} else {
+			a = r.place(n, scope)
+		}
+		a.via, a.detour = l.via, l.detour
+	}
+}
+
+// endDetour is called when what work was returned to is done: the scopes that were entered only for it end with
+// it, and the tokens go back to where they were.
+func (r *run) endDetour(a *activation) {
+	whole := a
+	for at := a.up; at != nil && at.detour != nil && at.detour.id == a.detour.id; at = at.up {
+		whole = at
+	}
+	r.remove(a)
+	r.putBack(a.detour.tokens, whole.up)
+	if whole != a {
+		r.cancel(whole)
 	}
 }
 
@@ -227,52 +272,21 @@ func (r *run) openPath(target *node, from *activation) *activation {
 			return a
 		}
 	}
-	a := r.spawn(target, around)
+	return r.openInner(target, around)
+}
+
+// openInner enters a scope without starting it from its beginning.
+func (r *run) openInner(n *node, around *activation) *activation {
+	a := r.spawn(n, around)
 	r.tellEntered(a)
 	r.attempt(a, entering, func(a *activation) error {
-		err := r.mapAll(a, target.Inputs, func(name string, v any) { r.declare(a, name, v) })
+		err := r.mapAll(a, n.Inputs, func(name string, v any) { r.declare(a, name, v) })
 		if err != nil {
 			return err
 		}
 		return r.openScope(a)
 	})
 	return a
-}
-
-// endDetour is called when what work was returned to is done: the scopes that were entered only for it end with
-// it, and the tokens go back to where they were.
-func (r *run) endDetour(a *activation) {
-	whole := a
-	for at := a.up; at != nil; at = at.up {
-		if at.detour != nil {
-			whole = at
-		}
-	}
-	r.remove(a)
-	r.goBack(a.detour, whole.up)
-	if whole != a {
-		r.cancel(whole)
-	}
-}
-
-// goBack puts the tokens of a detour where they were.
-func (r *run) goBack(d *detour, scope *activation) {
-	for _, id := range d.elements {
-		n := r.def.nodes[id]
-		within, err := r.scopeFor(n, scope)
-		if err != nil {
-			within = scope
-		}
-		r.place(n, r.openPath(n.scope, within))
-	}
-	for _, id := range d.flows {
-		f := r.def.flows[id]
-		within, err := r.scopeFor(f.to, scope)
-		if err != nil {
-			within = scope
-		}
-		r.place(f.to, r.openPath(f.to.scope, within)).via = id
-	}
 }
 
 // apply takes back the last completed task when it was By's and no person has acted since.
