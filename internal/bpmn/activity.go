@@ -86,10 +86,10 @@ func (p *parser) call(n *Node, e *element) *Call {
 	if z := e.extension("calledElement", nsZeebe); z != nil {
 		called = z.attr("processId")
 		c.Version = z.attr("versionTag")
-		if z.attr("propagateAllParentVariables") != "false" {
+		if !isFalse(z.attr("propagateAllParentVariables")) {
 			n.Inputs = append([]Mapping{{All: true}}, n.Inputs...)
 		}
-		if z.attr("propagateAllChildVariables") != "false" {
+		if !isFalse(z.attr("propagateAllChildVariables")) {
 			n.Outputs = append([]Mapping{{All: true}}, n.Outputs...)
 		}
 	}
@@ -118,7 +118,7 @@ func (p *parser) call(n *Node, e *element) *Call {
 func (p *parser) adHoc(e *element) *AdHoc {
 	a := &AdHoc{
 		Sequential:      e.attr("ordering") == "Sequential",
-		CancelRemaining: e.attr("cancelRemainingInstances") != "false",
+		CancelRemaining: !isFalse(e.attr("cancelRemainingInstances")),
 	}
 	if c := e.child("completionCondition"); c != nil {
 		a.Completion = p.condition(c)

@@ -59,7 +59,7 @@ func (p *parser) definitions(root *element) {
 	p.defs.TargetNamespace = root.attr("targetNamespace")
 	p.defs.Exporter = root.attr("exporter")
 	processes := root.children("process")
-	p.describes = len(processes) > 0 && !slices.ContainsFunc(processes, func(e *element) bool { return e.attr("isExecutable") != "false" })
+	p.describes = len(processes) > 0 && !slices.ContainsFunc(processes, func(e *element) bool { return !isFalse(e.attr("isExecutable")) })
 	p.index(root)
 	p.references(root)
 	p.lenient = isLenient(root)
@@ -124,7 +124,7 @@ func (p *parser) process(e *element) {
 	process := &Process{
 		ID:         e.attr("id"),
 		Name:       e.attr("name"),
-		Executable: e.attr("isExecutable") != "false",
+		Executable: !isFalse(e.attr("isExecutable")),
 		Line:       e.line,
 	}
 	if process.ID == "" {
@@ -217,7 +217,7 @@ var dialects = append([]string{
 // standard; here what changes nothing when the model runs is only a warning.
 func isLenient(root *element) bool {
 	for _, a := range root.attrs {
-		if a.Name.Space == "xmlns" && slices.Contains(dialects, a.Value) {
+		if (a.Name.Space == "xmlns" || a.Name.Local == "targetNamespace") && slices.Contains(dialects, a.Value) {
 			return true
 		}
 	}
@@ -246,3 +246,5 @@ func countLists(e *element) (flows, lists int) {
 }
 
 func isTrue(s string) bool { return s == "true" || s == "1" }
+
+func isFalse(s string) bool { return s == "false" || s == "0" }

@@ -32,6 +32,7 @@ func (p *parser) connectFlow(e *element, s *Scope) {
 	}
 	f.From.Out = append(f.From.Out, f)
 	f.To.In = append(f.To.In, f)
+	p.noListeners(e)
 	if c := e.child("conditionExpression"); c != nil && (c.trimmed() != "" || !p.lenient) {
 		f.Condition = p.condition(c)
 	}
@@ -98,11 +99,11 @@ func (p *parser) connectNode(n *Node) {
 		}
 	}
 	if n.Kind == BoundaryEvent {
-		n.Interrupting = e.attr("cancelActivity") != "false"
+		n.Interrupting = !isFalse(e.attr("cancelActivity"))
 		p.attach(n, e)
 	}
 	if n.Kind == StartEvent && n.Parent != nil && n.Parent.Kind == EventSubProcess {
-		n.Interrupting = e.attr("isInterrupting") != "false"
+		n.Interrupting = !isFalse(e.attr("isInterrupting"))
 	}
 }
 

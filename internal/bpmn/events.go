@@ -161,7 +161,7 @@ func (p *parser) errorEvent(d *EventDefinition, n *Node, x *element) {
 }
 
 func (p *parser) compensationEvent(d *EventDefinition, n *Node, x *element) {
-	d.WaitCompletion = x.attr("waitForCompletion") != "false"
+	d.WaitCompletion = !isFalse(x.attr("waitForCompletion"))
 	id := ref(x.attr("activityRef"))
 	if id == "" {
 		return

@@ -76,8 +76,7 @@ func (p *parser) compile(at *element, text, source string, s Severity) *Expressi
 	return &Expression{Text: text, Source: source, Line: at.line, FEEL: compiled}
 }
 
-// variable is the expression that reads one variable or writes one literal; it is known
-// to compile.
+// literal is the expression of a text that means itself.
 func (p *parser) literal(at *element, text string) *Expression {
 	return p.compile(at, text, quote(text), Error)
 }

@@ -167,23 +167,32 @@ type errUnreadable string
 
 func (e errUnreadable) Error() string { return string(e) }
 
-// listeners reads the execution and task listeners that only compute; the others are the
-// vendor's code and are ignored.
+// listeners reads the execution and task listeners of a node that only compute; the
+// others are the vendor's code and are ignored.
 func (p *parser) listeners(n *Node, e *element) {
-	for _, name := range []string{"executionListeners", "taskListeners"} {
-		for _, x := range e.extensions(name, nsZeebe) {
-			p.warn(x, "", "use an output mapping or a service task", "%s are workers of another engine and are ignored", name)
+	for _, x := range listenersOf(e) {
+		if l := p.listener(x); l != nil {
+			n.Listeners = append(n.Listeners, l)
+		} else {
+			p.ignored(x)
 		}
 	}
-	for _, name := range []string{"executionListener", "taskListener"} {
-		for _, x := range e.extensions(name, nsVendor...) {
-			if l := p.listener(x); l != nil {
-				n.Listeners = append(n.Listeners, l)
-			} else {
-				p.warn(x, "", "use an output mapping or a service task", "the %s is code of another engine and is ignored", name)
-			}
-		}
+}
+
+// noListeners is for elements whose listeners are ignored, whatever they do.
+func (p *parser) noListeners(e *element) {
+	for _, x := range listenersOf(e) {
+		p.ignored(x)
 	}
+}
+
+func (p *parser) ignored(x *element) {
+	p.warn(x, "", "use an output mapping or a service task", "the %s of another engine is ignored", x.name)
+}
+
+func listenersOf(e *element) []*element {
+	all := append(e.extensions("executionListener", nsVendor...), e.extensions("taskListener", nsVendor...)...)
+	return append(append(all, e.extensions("executionListeners", nsZeebe)...), e.extensions("taskListeners", nsZeebe)...)
 }
 
 func (p *parser) listener(x *element) *Listener {
@@ -192,7 +201,7 @@ func (p *parser) listener(x *element) *Listener {
 		text = s[0].trimmed()
 	}
 	w := &Work{}
-	if text == "" {
+	if text == "" || x.space == nsZeebe {
 		return nil
 	}
 	p.workExpression(w, x, text)

@@ -45,8 +45,9 @@ func (p Problem) text() string {
 	return text + " (BPMN " + p.Rule + ")"
 }
 
-// Parse reads one BPMN file, or one DMN file, which has only decisions. The Definitions are never nil and carry every problem;
-// the error is Definitions.Err, so a caller that only runs models looks at nothing else.
+// Parse reads one BPMN file, or one DMN file, which has only decisions. The Definitions
+// are never nil and carry every problem; the error is Definitions.Err, so a caller that
+// only runs models looks at nothing else.
 func Parse(src []byte) (*Definitions, error) {
 	d := &Definitions{}
 	root, err := readXML(src)
@@ -86,7 +87,7 @@ func (d *Definitions) Err() error {
 // executable process.
 func (d *Definitions) Process(id string) *Process {
 	for _, p := range d.Processes {
-		if p.ID == id || id == "" && p.Executable {
+		if p.ID == id || id == "" && p.Executable && !p.Global {
 			return p
 		}
 	}
@@ -164,7 +165,8 @@ func newParser(d *Definitions) *parser {
 	}
 }
 
-// maxProblems bounds what a hostile file can make us say.
+// maxProblems bounds what a hostile file can make us say. Warnings stop there, errors at
+// twice as much, so that no number of warnings hides an error.
 const maxProblems = 500
 
 // report notes a problem. In a process that says it is not executable, and in a file with
@@ -173,7 +175,7 @@ func (p *parser) report(at *element, s Severity, rule, message, cure string) {
 	if p.describes || at.descriptive() {
 		s = Warning
 	}
-	if len(p.problems) < maxProblems {
+	if len(p.problems) < maxProblems*int(s) {
 		p.problems = append(p.problems, Problem{at.owner(), at.line, s, rule, message, cure})
 	}
 }
@@ -201,7 +203,7 @@ func (p *parser) sorted() []Problem {
 func (e *element) descriptive() bool {
 	for ; e != nil; e = e.parent {
 		if e.is("process") {
-			return e.attr("isExecutable") == "false"
+			return isFalse(e.attr("isExecutable"))
 		}
 	}
 	return false

@@ -189,5 +189,3 @@ func (p *parser) listed(e *element, list string, flows []*Flow) {
 		}
 	}
 }
-
-func isFalse(s string) bool { return s == "false" || s == "0" }
