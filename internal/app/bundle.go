@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -200,6 +199,3 @@ func junk(name string) bool {
 func refuse(name, why string) error {
 	return errs.New(errs.Invalid, "the bundle is refused: %s %s", name, why)
 }
-
-// Same reports whether two bundles have the same files.
-func (b *Bundle) Same(o *Bundle) bool { return maps.EqualFunc(b.Files, o.Files, bytes.Equal) }

@@ -47,7 +47,7 @@ func (c *checker) forms() {
 			continue
 		}
 		for _, d := range f.Ignored {
-			c.problem(Problem{File: file, Element: d.Place, Severity: Warning, Rule: d.Rule, Message: d.Message})
+			c.problem(Problem{File: file, Element: d.Place, Line: form.Line(c.bundle.Files[file], d.Place), Severity: Warning, Rule: d.Rule, Message: d.Message})
 		}
 		if c.loaded.Forms[name] != nil {
 			c.problem(Problem{File: file, Rule: "name", Message: fmt.Sprintf("there are two forms named %q", name)})
@@ -66,7 +66,13 @@ func (c *checker) formProblems(file string, err error) {
 		return
 	}
 	for _, d := range e.Details {
-		c.problem(Problem{File: file, Element: d.Place, Rule: d.Rule, Message: d.Message})
+		p := Problem{File: file, Element: d.Place, Rule: d.Rule, Message: d.Message}
+		if _, err := fmt.Sscanf(d.Place, "line %d", &p.Line); err == nil { // no JSON: there are no elements yet
+			p.Element = ""
+		} else {
+			p.Line = form.Line(c.bundle.Files[file], d.Place)
+		}
+		c.problem(p)
 	}
 }
 
@@ -210,6 +216,8 @@ func (c *checker) kind(k *Kind, wrong func(key, format string, args ...any)) {
 		wrong("process", "the app has no process %q", clip(k.Process))
 	case p != nil && !p.Executable:
 		wrong("process", "the process %q is marked as not executable", p.ID)
+	case p != nil && !startable(p):
+		wrong("process", "the process %q begins only with a timer, a message or a signal; give it a plain start event", p.ID)
 	}
 	switch {
 	case k.Form == "":
@@ -224,6 +232,21 @@ func (c *checker) kind(k *Kind, wrong func(key, format string, args ...any)) {
 		wrong("starters", "roles and groups have names of 1 to 100 bytes")
 	}
 	c.searchable(k, wrong)
+}
+
+// startable tells whether a person can start the process: it has a start event that waits
+// for nothing, or none at all and so begins by itself.
+func startable(p *bpmn.Process) bool {
+	waits := false
+	for _, n := range p.Nodes {
+		if n.Kind == bpmn.StartEvent {
+			if n.Event == nil {
+				return true
+			}
+			waits = true
+		}
+	}
+	return !waits
 }
 
 func principals(names []string) bool {

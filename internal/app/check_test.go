@@ -46,13 +46,18 @@ func TestCheckNamesThePlace(t *testing.T) {
 		"form of a step":      {[][3]string{{model, `paceline:form="leave"`, `paceline:form="laeve"`}}, `adjust: error: the app has no form "laeve"`},
 		"right of a step":     {[][3]string{{model, `key="superior" right="edit"`, `key="superiors" right="edit"`}}, `approve: error: field "superiors": the form has no field`},
 		"process":             {[][3]string{{model, `sourceRef="requested"`, `sourceRef="nowhere"`}}, `processes/leave.bpmn:`},
-		"form":                {[][3]string{{questions, `"type": "datetime"`, `"type": "datum"`}}, `components[0].components[1].type: error: "datum" is no component type`},
-		"missing text":        {[][3]string{{texts, "label: 証明書\n", "description: 証明書\n"}}, `forms.leave.certificate.label: error: the text for "Certificate" is missing`},
-		"empty text":          {[][3]string{{texts, "label: 証明書", "label: \"\""}}, `forms.leave.certificate.label: error: the text for "Certificate" is missing`},
-		"text of nothing":     {[][3]string{{texts, "certificate:\n", "certificate:\n      lable: x\n"}}, `forms.leave.certificate.lable: warning: nothing in the app shows this text`},
-		"text twice":          {[][3]string{{texts, "app:\n", "app:\n  name: x\n"}}, `texts/ja.yaml:`},
-		"list of texts":       {[][3]string{{texts, "name: 休暇申請\n", "name: [休暇]\n"}}, `texts/ja.yaml:`},
-		"language":            {[][3]string{{"texts/Japanese.yaml", "", "app: {name: x}"}}, `texts/Japanese.yaml: error: "Japanese" is no language tag`},
+		"form":                {[][3]string{{questions, `"type": "datetime"`, `"type": "datum"`}}, `forms/leave.json:42 components[0].components[1].type: error: "datum" is no component type`},
+		"only a timer": {[][3]string{{model, `<bpmn:startEvent id="requested" name="Leave requested">
+      <bpmn:outgoing>requested_to_read_record</bpmn:outgoing>`, `<bpmn:startEvent id="requested" name="Leave requested">
+      <bpmn:outgoing>requested_to_read_record</bpmn:outgoing>
+      <bpmn:timerEventDefinition><bpmn:timeCycle>R/P1D</bpmn:timeCycle></bpmn:timerEventDefinition>`}}, `app.yaml:15 leave.process: error: the process "leave" begins only with`},
+		"form is no JSON": {[][3]string{{questions, `"schemaVersion": 20,`, `"schemaVersion": 20;`}}, "forms/leave.json:4: error"},
+		"missing text":    {[][3]string{{texts, "label: 証明書\n", "description: 証明書\n"}}, `forms.leave.certificate.label: error: the text for "Certificate" is missing`},
+		"empty text":      {[][3]string{{texts, "label: 証明書", "label: \"\""}}, `forms.leave.certificate.label: error: the text for "Certificate" is missing`},
+		"text of nothing": {[][3]string{{texts, "certificate:\n", "certificate:\n      lable: x\n"}}, `forms.leave.certificate.lable: warning: nothing in the app shows this text`},
+		"text twice":      {[][3]string{{texts, "app:\n", "app:\n  name: x\n"}}, `texts/ja.yaml:`},
+		"list of texts":   {[][3]string{{texts, "name: 休暇申請\n", "name: [休暇]\n"}}, `texts/ja.yaml:`},
+		"language":        {[][3]string{{"texts/Japanese.yaml", "", "app: {name: x}"}}, `texts/Japanese.yaml: error: "Japanese" is no language tag`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := edited(t, c.edits...)

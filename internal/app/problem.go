@@ -66,7 +66,7 @@ func worst(problems []Problem) Severity {
 // refusal is the error of a bundle with problems.
 func refusal(problems []Problem) error {
 	e := errs.New(errs.Invalid, "the app cannot be published").
-		WithCure("Correct the places named and publish again; app check finds the same problems without publishing.")
+		WithCure("Correct the places named and publish again.")
 	for _, p := range problems {
 		if p.Severity != Error {
 			continue

@@ -47,6 +47,20 @@ func TestParseTellsTheLine(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	src := []byte("{\n \"type\": \"default\",\n \"components\": [\n  {\"type\": \"text\"},\n  {\n   \"type\": \"number\",\n   \"validate\": {\n    \"min\": 1\n   }\n  }\n ]\n}")
+	for place, want := range map[string]int{
+		"type": 2, "components": 3, "components[0].type": 4, "components[1]": 5, "components[1].validate.min": 8, "components[1].key": 5, "nothing": 1, "": 1,
+	} {
+		if got := Line(src, place); got != want {
+			t.Errorf("%q is in line %d, want %d", place, got, want)
+		}
+	}
+	if got := Line([]byte("{oops"), "a"); got != 0 {
+		t.Errorf("line %d of what is no JSON", got)
+	}
+}
+
 // Properties that mean nothing are told, not refused: a form drawn elsewhere may have them.
 func TestUnknownPropertiesAreTold(t *testing.T) {
 	f := parsed(t, []byte(`{"type":"default","components":[{"type":"textfield","key":"a","defaultVaule":"x"}]}`))

@@ -131,7 +131,9 @@ func (p *parser) component(o *object, parent *Component, depth int) *Component {
 	p.identity(o, c)
 	c.Label = o.text("label")
 	if cond := o.child("conditional"); cond != nil {
-		c.Hide = cond.condition("hide").Expr
+		if hide := cond.str("hide"); hide != "" {
+			c.Hide = p.compile(cond.at("hide"), hide)
+		}
 		cond.strict()
 	}
 	properties := p.properties(o, c)

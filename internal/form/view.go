@@ -72,6 +72,7 @@ func (f *Form) visible(rights Rights, components []*Component, effective map[str
 }
 
 var (
+	stringPattern   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 	wordPattern     = regexp.MustCompile(`[\pL_][\pL\pN_]*`)
 	templatePattern = regexp.MustCompile(`\{\{([^}]*)\}\}`)
 )
@@ -103,7 +104,9 @@ func mentions(v any, named map[string]bool) {
 	}
 }
 
+// addWords collects the names of an expression, without the words of its texts.
 func addWords(src string, named map[string]bool) {
+	src = stringPattern.ReplaceAllString(src, " ")
 	for _, word := range wordPattern.FindAllString(src, -1) {
 		named[word] = true
 	}
