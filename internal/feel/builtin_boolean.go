@@ -12,19 +12,20 @@ var booleanFunctions = map[string][]form{
 }
 
 // same reports whether both are the same element of the semantic domain: moments have the same
-// parts and the same offset from UTC, however their zones are written.
+// parts and the same zone; Z and +00:00 are one zone, Europe/Paris and +01:00 are not.
 func (m *machine) same(a, b Value) bool {
 	switch a := a.(type) {
 	case Time:
 		b, ok := b.(Time)
-		return ok && a.sameClock(b) && a.Zone.usualOffset() == b.Zone.usualOffset()
+		return ok && a.same(b)
 	case DateTime:
 		b, ok := b.(DateTime)
-		return ok && a.Date == b.Date && a.sameClock(b.Time) && a.Zone.offsetAt(a.Instant()) == b.Zone.offsetAt(b.Instant())
+		return ok && a.Date == b.Date && a.Time.same(b.Time)
 	}
 	return kindOf(a) == kindOf(b) && m.equals(a, b) == true
 }
 
-func (t Time) sameClock(o Time) bool {
-	return t.clock() == o.clock() && t.Nano == o.Nano && t.Zone.IsZero() == o.Zone.IsZero()
+func (t Time) same(o Time) bool {
+	return t.clock() == o.clock() && t.Nano == o.Nano &&
+		t.Zone.name == o.Zone.name && t.Zone.offset == o.Zone.offset && t.Zone.IsZero() == o.Zone.IsZero()
 }

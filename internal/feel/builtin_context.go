@@ -67,7 +67,7 @@ func contextOf(m *machine, a []Value) Value {
 	return c
 }
 
-// putPath makes contexts on the way where there are none.
+// putPath is context put for one key after the other; null when there is no context on the way.
 func (m *machine) putPath(c *Context, keys List, v Value, depth int) Value {
 	m.deep(depth)
 	m.items(2 * (c.Len() + 1))
@@ -79,12 +79,9 @@ func (m *machine) putPath(c *Context, keys List, v Value, depth int) Value {
 		return nil
 	}
 	if len(keys) > 1 {
-		inner, exists := c.Get(name)
+		inner, _ := c.Get(name)
 		next, ok := inner.(*Context)
-		switch {
-		case !exists || inner == nil:
-			next = NewContext()
-		case !ok:
+		if !ok {
 			return nil
 		}
 		if v = m.putPath(next, keys[1:], v, depth+1); v == nil {

@@ -28,19 +28,12 @@ var conversionFunctions = map[string][]form{
 		sig("year: number, month: number, day: number, hour: number, minute: number, second: number, offset: duration?", momentOf),
 		sig("year: number, month: number, day: number, hour: number, minute: number, second: number, timezone: string", momentOf),
 	},
-	"duration": {
-		sig("from: string", func(_ *machine, a []Value) Value { return orNull(ParseDuration(a[0].(string))) }),
-		sig("from: months", func(_ *machine, a []Value) Value { return a[0] }),
-		sig("from: duration", func(_ *machine, a []Value) Value { return a[0] }),
-	},
+	"duration": {sig("from: string", func(_ *machine, a []Value) Value { return orNull(ParseDuration(a[0].(string))) })},
 	"years and months duration": {
 		sig("from: date, to: date", monthsBetween),
 		sig("from: moment, to: moment", monthsBetween),
 	},
-	"number": {
-		sig("from: string, grouping separator: string?, decimal separator: string?", numberOf),
-		sig("from: number", func(_ *machine, a []Value) Value { return a[0] }),
-	},
+	"number": {sig("from: string, grouping separator: string?, decimal separator: string?", numberOf)},
 	"string": {
 		sig("from: any", func(m *machine, a []Value) Value {
 			if a[0] == nil {

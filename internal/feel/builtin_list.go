@@ -19,10 +19,16 @@ var listFunctions = map[string][]form{
 	"all":     listOrItems("b", every(false)),
 	"any":     listOrItems("b", every(true)),
 	"sublist": {sig("list: list, start position: number, length: number?", sublist)},
-	"append": {sig("list: any...", func(m *machine, a []Value) Value {
-		all := a[0].(List)
-		return m.joined(asItems(all[0]), all[1:])
-	}), sig("list: list, item: any", func(m *machine, a []Value) Value { return m.joined(a[0].(List), List{a[1]}) })},
+	"append": {
+		sig("list: list, item: any", func(m *machine, a []Value) Value { return m.joined(a[0].(List), List{a[1]}) }),
+		sig("list: any...", func(m *machine, a []Value) Value {
+			all := a[0].(List)
+			if all[0] == nil {
+				return nil
+			}
+			return m.joined(asItems(all[0]), all[1:])
+		}),
+	},
 	"concatenate":   {sig("list: any...", concatenate)},
 	"union":         {sig("list: any...", union)},
 	"insert before": {sig("list: list, position: number, newItem: any", insertBefore)},
@@ -87,15 +93,18 @@ func (m *machine) find(l List, v Value) int {
 	return -1
 }
 
-// every is all (until false) and any (until true), three-valued.
+// every is all (until false) and any (until true), three-valued; what is neither boolean nor null makes it null.
 func every(decisive bool) func(*machine, List) Value {
 	return func(_ *machine, l List) Value {
 		var result Value = !decisive
 		for _, v := range l {
-			if b, ok := v.(bool); !ok {
+			switch b, ok := v.(bool); {
+			case ok && b == decisive:
+				result = b
+			case v == nil && result != decisive:
 				result = nil
-			} else if b == decisive {
-				return b
+			case v != nil && !ok:
+				return nil
 			}
 		}
 		return result

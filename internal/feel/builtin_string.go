@@ -50,7 +50,7 @@ func substring(m *machine, a []Value) Value {
 		start = n + start + 1
 	}
 	if start < 1 || start > n {
-		return ""
+		return nil
 	}
 	length := n
 	if l, given := a[2].(Number); given {

@@ -192,8 +192,8 @@ func (c *compiler) quantified(n *quantified) code {
 	}
 }
 
-// filter is list[condition] or list[index]. Which of the two shows when the condition is
-// evaluated for the first item: a number is an index.
+// filter is list[condition] or list[index]. Which of the two shows when the condition is evaluated
+// for the first item: a number is an index. A condition that is neither boolean nor null gives null.
 func (c *compiler) filter(n *filter) code {
 	of := c.node(n.of)
 	if index, ok := n.by.(*literal); ok {
@@ -232,10 +232,14 @@ func (m *machine) filtered(l List, by code, up *env, captured bool) Value {
 				m.items(1)
 				kept = append(kept, item)
 			}
+		case nil:
 		case Number:
-			if i == 0 {
-				return itemAt(l, r)
+			if i > 0 {
+				return nil
 			}
+			return itemAt(l, r)
+		default:
+			return nil
 		}
 	}
 	return kept

@@ -190,7 +190,8 @@ func (c *compiler) inputTest(n node, answer bool) tester {
 	}
 }
 
-// in is the meaning of a unary test that is an expression with the value t.
+// in is the meaning of a unary test that is an expression with the value t. What cannot be compared
+// with an item is not equal to it; what cannot be compared with the ends of a range gives null.
 func (m *machine) in(v, t Value) Value {
 	switch t := t.(type) {
 	case *Range:
@@ -207,7 +208,7 @@ func (m *machine) in(v, t Value) Value {
 		}
 		return false
 	}
-	return m.equals(v, t)
+	return m.equals(v, t) == true
 }
 
 // contains is null when the value cannot be compared with the ends.

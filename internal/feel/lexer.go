@@ -59,7 +59,7 @@ func space(r rune) bool {
 // operators, longest first.
 var operators = []string{
 	"...", "..", "**", "->", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/",
-	"(", ")", "[", "]", "{", "}", ",", ":", ".",
+	"(", ")", "[", "]", "{", "}", ",", ":", ".", "'",
 }
 
 // lexer cuts text into tokens, one at a time: where a name ends depends on the names

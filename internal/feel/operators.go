@@ -160,9 +160,9 @@ func rangeOf(op string, v Value) Value {
 	case ">=":
 		return &Range{Low: v, LowClosed: true, compact: true}
 	case "=":
-		return &Range{Low: v, High: v, LowClosed: true, HighClosed: true}
+		return &Range{Low: v, High: v, LowClosed: true, HighClosed: true, compact: true}
 	}
-	return &Range{Low: v, High: v, not: true}
+	return &Range{Low: v, High: v, compact: true, not: true}
 }
 
 // add is table 53's +. Both operands decide: what is not there is null.

@@ -202,7 +202,7 @@ func inName(t token) bool {
 		return true
 	case tOperator:
 		switch t.text {
-		case ".", "/", "-", "+", "*", "**":
+		case ".", "/", "-", "+", "*", "**", "'":
 			return true
 		}
 	}

@@ -83,6 +83,8 @@ func (m *machine) writeRange(b *strings.Builder, r *Range, depth int) {
 	switch {
 	case r.not:
 		side("!=", r.Low)
+	case r.compact && r.Low != nil && r.High != nil:
+		side("=", r.Low)
 	case r.Low == nil && r.HighClosed:
 		side("<=", r.High)
 	case r.Low == nil:

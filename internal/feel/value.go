@@ -100,7 +100,7 @@ func (c *Context) with(name string, v Value) *Context {
 type Range struct {
 	Low, High             Value // nil: no bound on this side
 	LowClosed, HighClosed bool
-	compact               bool // written as (<10): not equal to (null..10)
+	compact               bool // written as (<10), which is not equal to (null..10), nor (=10) to [10..10]
 	not                   bool // (!=x): everything but the point Low
 }
 
