@@ -53,6 +53,7 @@ type NewToken struct {
 // Token is an API token. Secret is told once, when it is made.
 type Token struct {
 	ID      string    `json:"id"`
+	User    string    `json:"user"`
 	Name    string    `json:"name"`
 	Scopes  []string  `json:"scopes"`
 	Created time.Time `json:"created"`

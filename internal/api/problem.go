@@ -53,7 +53,7 @@ var statuses = map[errs.Kind]struct {
 	errs.Unauthenticated: {http.StatusUnauthorized, "Nobody is signed in"},
 	errs.Denied:          {http.StatusForbidden, "Not allowed"},
 	errs.NotFound:        {http.StatusNotFound, "Not found"},
-	errs.Conflict:        {http.StatusConflict, "Somebody was faster"},
+	errs.Conflict:        {http.StatusConflict, "In conflict with how things are now"},
 	errs.Exhausted:       {http.StatusTooManyRequests, "Too much at once"},
 	errs.Unavailable:     {http.StatusServiceUnavailable, "Not available just now"},
 	errs.Unsupported:     {http.StatusNotImplemented, "Not something this system does"},
