@@ -18,18 +18,23 @@ func (p *parser) details(n *Node) {
 
 func (p *parser) eventNode(n *Node, e *element) {
 	p.event(n, e)
-	switch n.Kind {
-	case StartEvent:
+	n.Inputs, n.Outputs = p.mappings(e)
+	if n.Kind == StartEvent {
 		n.Initiator = firstOf(e.paceline("initiator"), e.vendor("initiator"))
 		if hasForm(e) {
 			n.User = p.user(e)
 		}
-	case ThrowEvent, EndEvent:
-		if n.Event != nil && n.Event.Kind == MessageEvent {
+	}
+	switch {
+	case n.Event == nil:
+	case n.Kind == ThrowEvent || n.Kind == EndEvent:
+		n.Event.Payload = append(n.Event.Payload, p.vendorMappings(e, "out")...)
+		if n.Event.Kind == MessageEvent {
 			p.thrownMessage(n, e)
 		}
+	default: // what a caught event carries becomes variables
+		n.Outputs = append(n.Outputs, p.vendorMappings(e, "in")...)
 	}
-	n.Inputs, n.Outputs = p.mappings(e)
 }
 
 // thrownMessage finds the work that a message event carries: vendor models implement the

@@ -10,10 +10,10 @@ import (
 // contexts are the objects through which vendor expressions reach variables.
 var contexts = map[string]bool{"execution": true, "task": true, "processInstance": true, "caseExecution": true}
 
-// prefixes are Flowable's names for its functions on variables.
-var prefixes = map[string]bool{"var": true, "vars": true, "variables": true}
+// prefixes are Flowable's names for its functions on variables and dates.
+var prefixes = map[string]bool{"var": true, "vars": true, "variables": true, "date": true}
 
-// functions maps Flowable's functions on variables, like methods.
+// functions maps Flowable's functions, like methods.
 var functions = map[string]string{
 	"get/1": "%[1]s", "getOrDefault/2": "(if %[1]s = null then %[2]s else %[1]s)",
 	"exists/1": "(%[1]s != null)",
@@ -23,7 +23,7 @@ var functions = map[string]string{
 	"lte/2": "(%[1]s <= %[2]s)", "lowerThanOrEquals/2": "(%[1]s <= %[2]s)",
 	"gt/2": "(%[1]s > %[2]s)", "greaterThan/2": "(%[1]s > %[2]s)",
 	"gte/2": "(%[1]s >= %[2]s)", "greaterThanOrEquals/2": "(%[1]s >= %[2]s)",
-	"contains/2": methods["contains/1"],
+	"contains/2": methods["contains/1"], "format/1": "string(%[1]s)",
 }
 
 // methods maps a method on a value to its FEEL: %[1]s is the value, %[2]s the argument.
