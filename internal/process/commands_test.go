@@ -14,7 +14,7 @@ import (
 )
 
 func TestRefusals(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		n := w.node()
 		id := n.start(w.define(sequence("p", `<userTask id="a"/>`, `<userTask id="b"/>`)), engine.Start{})
 		task := w.task(id)
@@ -102,7 +102,7 @@ func TestStaleCommandsRunAgain(t *testing.T) {
 
 // A task that another node opened is unknown to the state that this node has kept.
 func TestAnOldCacheRefusesNothing(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		a, b := w.node(), w.node()
 		id := a.start(w.define(sequence("p", `<userTask id="a"/>`, `<userTask id="b"/>`, `<userTask id="c"/>`)), engine.Start{})
 		b.complete(id)
@@ -221,7 +221,7 @@ func TestABadCommandFailsAlone(t *testing.T) {
 }
 
 func TestBackPressure(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		hold := make(chan struct{})
 		n := w.node(func(c *process.Config, d *process.Deps) {
 			c.Lanes, c.LaneQueue = 1, 3

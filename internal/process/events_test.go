@@ -49,7 +49,7 @@ func TestTimersFireOnce(t *testing.T) {
 
 // A timer that is near is held in memory by the node that set it.
 func TestNearTimer(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		n := w.node()
 		id := n.start(w.define(sequence("p", `<intermediateCatchEvent id="wait"><timerEventDefinition><timeDuration>PT2S</timeDuration></timerEventDefinition></intermediateCatchEvent>`)), engine.Start{})
 		if held := w.count("job WHERE owner = 1"); held != 1 {
@@ -62,7 +62,7 @@ func TestNearTimer(t *testing.T) {
 }
 
 func TestBoundaryTimerEndsWithItsTask(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		n := w.node()
 		id := n.start(w.define(`<process id="p" isExecutable="true"><startEvent id="start"/><sequenceFlow id="f1" sourceRef="start" targetRef="a"/><userTask id="a"/>
 			<sequenceFlow id="f2" sourceRef="a" targetRef="end"/><endEvent id="end"/>
@@ -108,7 +108,7 @@ func TestCorrelateOnce(t *testing.T) {
 
 // A thrown message finds one receiver, also one that begins to wait later.
 func TestThrownMessageArrivesOnce(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		a, b := w.node(), w.node()
 		receive := w.define(`<message id="m" name="order"/>` + sequence("receiver", `<intermediateCatchEvent id="got"><messageEventDefinition messageRef="m"/></intermediateCatchEvent>`, `<userTask id="after"/>`))
 		throw := w.define(`<message id="m" name="order"/>` + sequence("sender", `<intermediateThrowEvent id="tell"><messageEventDefinition messageRef="m"/></intermediateThrowEvent>`))
@@ -241,7 +241,7 @@ func TestCancelReachesTheChild(t *testing.T) {
 }
 
 func TestCalledProcessThatDoesNotExist(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		n := w.node()
 		id := n.start(w.define(sequence("parent", `<callActivity id="call" calledElement="nowhere"/>`)), engine.Start{})
 		w.until("there is an incident", func() bool { return w.count("incident") == 1 })

@@ -27,6 +27,11 @@ func each(t *testing.T, run func(t *testing.T, w *world)) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) { run(t, newWorld(t, d)) })
 }
 
+// quick runs a test on SQLite only, because no database has a part of its own in it.
+func quick(t *testing.T, run func(t *testing.T, w *world)) {
+	run(t, newWorld(t, dbtest.Open(t, "sqlite")))
+}
+
 // world is one database, its definitions, a clock, and the nodes that work on it.
 type world struct {
 	t     testing.TB

@@ -20,7 +20,9 @@ var two = &db.Table{
 }
 
 func TestFold(t *testing.T) {
-	row := func(id, owner int, text string) db.Row { return db.Row{Table: two, Values: []any{db.ID(id), owner, text}} }
+	row := func(id, owner int, text string) db.Row {
+		return db.Row{Table: two, Values: []any{db.ID(id), owner, text}}
+	}
 	set := func(id int, text string) db.Set {
 		return db.Set{Table: two, Columns: []string{"text"}, Key: []any{int64(id)}, Values: []any{text}}
 	}

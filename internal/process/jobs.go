@@ -283,9 +283,6 @@ func (j *jobs) attempt(ctx context.Context, x *job) (err error) {
 			err = errs.New(errs.Internal, "job %s: %v", x.id, p)
 		}
 	}()
-	if x.closed {
-		return nil
-	}
 	switch x.kind {
 	case jobWork:
 		return j.doWork(ctx, x)

@@ -22,7 +22,7 @@ func handles(h process.Handler) func(*process.Config, *process.Deps) {
 }
 
 func TestJobRunsAfterTheCommit(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		var seen process.Job
 		n := w.node(handles(func(_ context.Context, j process.Job) (feel.Vars, error) {
 			seen = j
@@ -84,7 +84,7 @@ func TestFailedJobIsTriedAgainThenAnIncident(t *testing.T) {
 }
 
 func TestErrorsOfHandlers(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		var fail func() error
 		n := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) { return nil, fail() }))
 		def := w.define(`<error id="e" errorCode="TOO_MUCH"/>
@@ -182,7 +182,7 @@ func TestJobsOfADeadNodeAreTakenOver(t *testing.T) {
 
 // A runtime that stops in the middle leaves its work to the next.
 func TestStopAndStartAgain(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		block := make(chan struct{})
 		entered := make(chan struct{})
 		a := w.node(handles(func(ctx context.Context, _ process.Job) (feel.Vars, error) {
@@ -204,7 +204,7 @@ func TestStopAndStartAgain(t *testing.T) {
 }
 
 func TestSuspendedInstanceKeepsItsJobs(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
+	quick(t, func(t *testing.T, w *world) {
 		entered, leave := make(chan struct{}), make(chan struct{})
 		n := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) {
 			close(entered)
