@@ -159,11 +159,12 @@ type EventDefinition struct {
 	CorrelationKey *Expression
 	Timer          *Timer
 	Condition      *Expression
-	LinkTo         *Node  // link throw: the catching event
-	Activity       *Node  // compensation throw: the activity to compensate; nil: the whole scope
-	WaitCompletion bool   // compensation throw; default true
-	CodeVariable   string // catching error and escalation: the variable that takes the code
-	MessageVar     string // catching error: the variable that takes the message
+	LinkTo         *Node       // link throw: the catching event
+	Activity       *Node       // compensation throw: the activity to compensate; nil: the whole scope
+	WaitCompletion bool        // compensation throw; default true
+	CodeVariable   string      // catching error and escalation: the variable that takes the code
+	MessageVar     string      // catching error: the variable that takes the message
+	Message        *Expression // thrown error: its message, where the model gives one
 	Payload        []Mapping
 }
 

@@ -155,6 +155,9 @@ func (p *parser) errorEvent(d *EventDefinition, n *Node, x *element) {
 		d.CodeVariable = x.vendor("errorVariableName")
 	}
 	d.MessageVar = x.vendor("errorMessageVariable")
+	if target := p.ids[ref(x.attr("errorRef"))]; target != nil && target.vendor("errorMessage") != "" {
+		d.Message = p.template(target, target.vendor("errorMessage"), Warning)
+	}
 	if n.Kind == EndEvent && d.Name == "" && p.lenient {
 		d.Name = ref(x.attr("errorRef"))
 	}

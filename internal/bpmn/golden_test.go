@@ -126,6 +126,9 @@ func (w *dumper) event(d int, n *Node) {
 	if e.CodeVariable+e.MessageVar != "" {
 		w.line(d, "code into %s, message into %s", e.CodeVariable, e.MessageVar)
 	}
+	if e.Message != nil {
+		w.line(d, "message%s", text(" ", e.Message))
+	}
 	w.mappings(d, "payload", e.Payload)
 }
 
