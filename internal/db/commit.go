@@ -155,9 +155,7 @@ func (d *DB) commitMembers(ctx context.Context, members []*member) {
 		return d.dialect.commit(detached, d, g)
 	})
 	if err == nil {
-		err = d.refused(detached, g)
-	}
-	if err == nil {
+		d.refused(detached, g)
 		return
 	}
 	fault := d.dialect.fault(err)
@@ -180,15 +178,16 @@ func (d *DB) commitMembers(ctx context.Context, members []*member) {
 // the reason is a claim that another node made in the meantime, that is the outcome.
 func (d *DB) commitRefused(ctx context.Context, g *group, cause error) {
 	g.reset()
-	if err := d.refused(ctx, g); err == nil && !errors.Is(g.members[0].outcome, ErrStale) {
-		return
+	d.refused(ctx, g)
+	var claimed *Claimed
+	if !errors.As(g.members[0].outcome, &claimed) {
+		g.end(d.explain(cause))
 	}
-	g.end(d.explain(cause))
 }
 
 // refused gives the members that were not applied their outcome: claimed, or stale.
 // A claim is told first, because a repeat of what was done is stale too.
-func (d *DB) refused(ctx context.Context, g *group) error {
+func (d *DB) refused(ctx context.Context, g *group) {
 	var keys []string
 	for _, m := range g.members {
 		if m.applied {
@@ -200,24 +199,28 @@ func (d *DB) refused(ctx context.Context, g *group) error {
 		}
 	}
 	if len(keys) == 0 {
-		return nil
+		return
 	}
-	found, err := d.claims(ctx, keys)
-	if err != nil {
-		return err
-	}
+	taken, err := d.claims(ctx, keys)
 	for _, m := range g.members {
-		if m.applied {
-			continue
-		}
-		for _, k := range m.change.Claims {
-			if c := found[k.Key]; c != nil {
-				m.outcome = c
-				break
-			}
+		if !m.applied && len(m.change.Claims) > 0 {
+			m.outcome = claimedOr(taken, m.change, d.explain(err))
 		}
 	}
-	return nil
+}
+
+// claimedOr is the outcome of a refused Change with claims: the first that was taken,
+// else what hindered looking, else stale.
+func claimedOr(taken map[string]*Claimed, c *Change, hindered error) error {
+	for _, k := range c.Claims {
+		if t := taken[k.Key]; t != nil {
+			return t
+		}
+	}
+	if hindered != nil {
+		return hindered
+	}
+	return ErrStale
 }
 
 // claims reads those of the keys that are taken.

@@ -11,6 +11,21 @@
 //     Changes for the hot path. A dialect's name appears in no other package.
 //   - Commit applies each Change whole or not at all, and tells each its own outcome:
 //     a stale member drops out and the others of its group are not hurt.
+//   - A write that gets no answer because the connection broke is ErrUnknown, never a
+//     plain failure: a version or an idempotency key tells what became of it.
+//
+// Portable SQL is what all five databases understand, with names in lower case, ? for
+// arguments, and these fragments for what they spell differently:
+//
+//	{now}     the database's clock in microseconds
+//	{limit}   at the end, after ORDER BY: at most ? rows
+//	{page}    at the end, after ORDER BY: skip ? rows, then at most ? rows
+//	{atmost}  as {limit}, where there is no ORDER BY
+//	{dual}    after a SELECT without a table
+//
+// Text within '...' is left alone. An argument made by In, Contains or Prefix is
+// expanded where its ? stands. A table gets no AS before its alias, and nothing is
+// compared with empty text (both Oracle). LIKE tells upper from lower case.
 package db
 
 // Type of a column.

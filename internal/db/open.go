@@ -112,8 +112,8 @@ func (d *DB) Close() error {
 
 // Ping asks the database for a sign of life; the answer to "are we ready".
 func (d *DB) Ping(ctx context.Context) error {
-	var one int
-	return d.QueryRow(ctx, "SELECT count(*) FROM command WHERE command_key = ''").Scan(&one)
+	_, err := Now(ctx, d)
+	return err
 }
 
 // Dialect names the database for people: sqlite, postgres, mysql, sqlserver, oracle.

@@ -6,17 +6,7 @@ import (
 	"sync"
 )
 
-// Portable SQL is what all five databases understand, with ? for arguments and these
-// fragments for what they spell differently:
-//
-//	{now}    the database's clock in microseconds
-//	{limit}  at the end, after ORDER BY: at most ? rows
-//	{page}   at the end, after ORDER BY: skip ? rows, then at most ? rows
-//	{atmost} as {limit}, where there is no ORDER BY
-//	{dual}   after a SELECT without a table
-//
-// Text within '...' is left alone. An argument made by In, Contains or Prefix is
-// expanded where its ? stands.
+// statement is portable SQL, ready to be filled in.
 type statement struct {
 	pieces []string // the dialect's text around the placeholders
 	whole  string   // with the placeholders filled in, for a statement without lists

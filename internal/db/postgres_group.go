@@ -57,11 +57,23 @@ func postgresArgs(g *group) []any {
 			of[i] = int64(m)
 		}
 		args = append(args, of)
+		if p.kind == partClaim {
+			args = append(args, claimCounts(g, p))
+		}
 		for i, c := range p.columns {
 			args = append(args, columnArray(p.rows, i, c))
 		}
 	}
 	return args
+}
+
+// claimCounts says for each claim how many its member has.
+func claimCounts(g *group, p *part) []int64 {
+	counts := make([]int64, len(p.member))
+	for i, m := range p.member {
+		counts[i] = int64(len(g.members[m].change.Claims))
+	}
+	return counts
 }
 
 func columnArray(rows [][]any, i int, c *Column) any {
@@ -109,7 +121,7 @@ func arrayType(c *Column) string {
 // postgresGroup renders the statement for the shapes of a group:
 //
 //	member_    the members, with their numbers of guards and claims
-//	in1, in2…  the rows of each part, of arrays
+//	in1, in2…  the rows of each part, of arrays; claims with the number of their member's
 //	lock1…     guarded rows that have their version, locked in the order of ids
 //	good_      members all of whose guards hold
 //	won_       their claims that nobody has made before
@@ -162,6 +174,9 @@ func (r *pgGroup) with(name, format string, args ...any) {
 
 func (r *pgGroup) input(n int, p *part) {
 	arrays, names := []string{r.arg() + "::bigint[]"}, []string{"m_"}
+	if p.kind == partClaim {
+		arrays, names = append(arrays, r.arg()+"::bigint[]"), append(names, "of_")
+	}
 	for _, c := range p.columns {
 		arrays = append(arrays, r.arg()+"::"+arrayType(c))
 		names = append(names, c.Name)
@@ -200,8 +215,10 @@ func (r *pgGroup) applied(g *group) {
 		}
 		r.with("won_", "INSERT INTO command (%[1]s) SELECT %[2]s FROM in%[3]d v JOIN good_ USING (m_) ORDER BY v.command_key ON CONFLICT DO NOTHING RETURNING command_key",
 			strings.Join(p.table.names(), ", "), "v."+strings.Join(p.table.names(), ", v."), i+1)
-		r.with("applied_", "SELECT m_ FROM good_ LEFT JOIN (SELECT v.m_, count(*) AS made_ FROM won_ JOIN in%d v USING (command_key) GROUP BY v.m_) w USING (m_) "+
-			"WHERE CASE WHEN coalesce(made_, 0) = claims_ THEN true WHEN made_ IS NULL THEN false ELSE 1 / (claims_ * 0) = 0 END", i+1)
+		// No join: expecting one row, the planner would compare each with each. IS TRUE
+		// keeps it from making one. A member that won some of its claims divides by zero.
+		r.with("applied_", "SELECT m_ FROM good_ WHERE claims_ = 0 UNION ALL SELECT m_ FROM in%d WHERE (command_key IN (SELECT command_key FROM won_)) IS TRUE "+
+			"GROUP BY m_, of_ HAVING CASE WHEN count(*) = of_ THEN true ELSE 1 / (of_ * 0) = 0 END", i+1)
 		return
 	}
 	r.with("applied_", "SELECT m_ FROM good_")
