@@ -200,3 +200,30 @@ func FuzzUnzip(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLoad tries the files of a bundle, each by itself, beside good ones.
+func FuzzLoad(f *testing.F) {
+	for _, name := range apps.Names {
+		folder, err := apps.Bundle(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		b, err := Read(folder)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for file, src := range b.Files {
+			f.Add(file, src)
+		}
+	}
+	f.Add("app.yaml", []byte("id: ab\nname: A\ntickets: [{id: x, number: {prefix: '{'}}]"))
+	f.Add("texts/en.yaml", []byte("a: &x [*x]"))
+	f.Fuzz(func(t *testing.T, file string, src []byte) {
+		b := &Bundle{Files: map[string][]byte{"app.yaml": []byte("id: ab\nname: A"), file: src}}
+		l, problems := Load(b)
+		if l == nil && worst(problems) != Error {
+			t.Error("nothing was loaded and nothing said why")
+		}
+		Compare(b, &Bundle{Files: map[string][]byte{file: []byte("x")}})
+	})
+}
