@@ -60,9 +60,9 @@ func (p *parser) definitions(root *element) {
 	p.defs.Exporter = root.attr("exporter")
 	processes := root.children("process")
 	p.describes = len(processes) > 0 && !slices.ContainsFunc(processes, func(e *element) bool { return !isFalse(e.attr("isExecutable")) })
+	p.lenient = isLenient(root)
 	p.index(root)
 	p.references(root)
-	p.lenient = isLenient(root)
 	p.build(root)
 	p.decisions(root)
 	for _, process := range p.defs.Processes {
@@ -91,9 +91,10 @@ func (p *parser) build(root *element) {
 	}
 }
 
-// index notes every BPMN element that has an id.
+// index notes every BPMN element that has an id. In an interchange file the shapes of
+// diagrams must have ids of their own too.
 func (p *parser) index(e *element) {
-	if id, given := e.lookup("", "id"); given && e.space == nsBPMN {
+	if id, given := e.lookup("", "id"); given && (e.space == nsBPMN || e.space == nsDiagram && !p.lenient) {
 		switch first := p.ids[id]; {
 		case id == "":
 			p.fail(e, "8.3.1", "give it an id", "the id of the %s is empty", e.name)

@@ -3,6 +3,9 @@ package bpmn
 // rules checks what the standard asks of a file, beyond what the reading itself found.
 // Each rule names its section of BPMN 2.0.2.
 func (p *parser) rules(root *element) {
+	if root.attr("targetNamespace") == "" {
+		p.looser(root, "8.1.1", "give it one", "the definitions have no targetNamespace")
+	}
 	for _, process := range p.defs.Processes {
 		if process.Global {
 			continue

@@ -22,12 +22,13 @@ func (p *parser) treeRules(e *element) {
 // referenceTargets are the references, as attributes or as elements, whose target must be
 // in the file, and what it must be. References with checks of their own are not here.
 var referenceTargets = map[string]string{
-	"itemSubjectRef":   "itemDefinition",
-	"itemRef":          "itemDefinition",
-	"dataStoreRef":     "dataStore",
-	"inMessageRef":     "message",
-	"outMessageRef":    "message",
-	"categoryValueRef": "categoryValue",
+	"itemSubjectRef":     "itemDefinition",
+	"itemRef":            "itemDefinition",
+	"evaluatesToTypeRef": "itemDefinition",
+	"dataStoreRef":       "dataStore",
+	"inMessageRef":       "message",
+	"outMessageRef":      "message",
+	"categoryValueRef":   "categoryValue",
 }
 
 func (p *parser) referenceRules(e *element) {
@@ -78,6 +79,10 @@ func (p *parser) placeRules(e *element) {
 		if format := e.attr("textFormat"); format != "" && !strings.Contains(format, "/") {
 			p.looser(e, "8.4.1", "write a MIME type such as text/plain", "the text format %q is no MIME type", format)
 		}
+	case e.name == "import":
+		p.looser(e, "8.1.2", "put all into one file", "the import of %q is not read", e.attr("location"))
+	case e.name == "operation" && e.child("inMessageRef") == nil:
+		p.looser(e, "8.4.3", "name its message in inMessageRef", "the operation has no input message")
 	case e.name == "participantMultiplicity":
 		p.multiplicity(e)
 	case (e.name == "choreography" || e.name == "globalConversation") && e.child("choreographyRef") != nil:

@@ -72,6 +72,10 @@ var invalid = []struct{ name, src, want string }{
 	{"node without id", plain(around("a", "a", `<task id="a"/><task/>`)), "task has no id"},
 	{"flow without id", plain(around("a", "a", `<task id="a"/><sequenceFlow sourceRef="a" targetRef="a"/>`)), "flow has no id"},
 	{"id twice", plain(around("a", "a", `<task id="a"/><dataObject id="a"/>`)), "used by another element"},
+	{"shape id twice", plain(around("a", "a", `<task id="a"/>`) + `<d:BPMNShape xmlns:d="http://www.omg.org/spec/BPMN/20100524/DI" id="a"/>`), "used by another element"},
+	{"no target namespace", strings.Replace(plain(around("a", "a", `<task id="a"/>`)), `targetNamespace="t"`, "", 1), "no targetNamespace"},
+	{"import", plain(`<import location="x.bpmn"/><process id="p">` + around("a", "a", `<task id="a"/>`) + `</process>`), "is not read"},
+	{"operation without message", plain(`<interface id="i2"><operation id="o2"/></interface><process id="p">` + around("a", "a", `<task id="a"/>`) + `</process>`), "no input message"},
 	{"public process", plain(`<process id="p" processType="Public">` + around("a", "a", `<task id="a"/>`) + `</process>`), "Public process"},
 
 	{"flow to nowhere", plain(around("a", "b", `<task id="a"/>`)), "does not exist"},
@@ -134,6 +138,7 @@ var invalid = []struct{ name, src, want string }{
 	{"compensation boundary without handler", plain(around("a", "a", `<task id="a"/><boundaryEvent id="b" attachedToRef="a"><compensateEventDefinition/></boundaryEvent>`)), "no compensation activity"},
 	{"compensation boundary with flow", plain(around("a", "a", `<task id="a"/><boundaryEvent id="b" attachedToRef="a"><compensateEventDefinition/></boundaryEvent><sequenceFlow id="x" sourceRef="b" targetRef="e"/>`)), "has an outgoing sequence flow"},
 	{"handler not marked", plain(around("a", "a", `<task id="a"/><boundaryEvent id="b" attachedToRef="a"><compensateEventDefinition/></boundaryEvent><task id="h"/><association id="as" sourceRef="b" targetRef="h"/>`)), "not marked as one"},
+	{"two handlers", plain(around("a", "a", `<task id="a"/><boundaryEvent id="b" attachedToRef="a"><compensateEventDefinition/></boundaryEvent><task id="h" isForCompensation="true"/><task id="i" isForCompensation="true"/><association id="as" sourceRef="b" targetRef="h"/><association id="at" sourceRef="b" targetRef="i"/>`)), "second compensation activity"},
 	{"flow to handler", plain(around("a", "a", `<task id="a" isForCompensation="true"/>`)), "connected to the compensation activity"},
 	{"compensate nothing", plain(around("c", "c", `<intermediateThrowEvent id="c"><compensateEventDefinition activityRef="no"/></intermediateThrowEvent>`)), "to compensate does not exist"},
 	{"compensate elsewhere", plain(around("c", "q", `<intermediateThrowEvent id="c"><compensateEventDefinition activityRef="in"/></intermediateThrowEvent><subProcess id="q"><task id="in"/></subProcess><sequenceFlow id="x" sourceRef="c" targetRef="q"/>`)), "not in the scope"},

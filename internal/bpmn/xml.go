@@ -24,6 +24,7 @@ const (
 // Namespaces that mean something here. Everything else is a foreign extension.
 const (
 	nsBPMN     = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+	nsDiagram  = "http://www.omg.org/spec/BPMN/20100524/DI"
 	nsPaceline = "https://paceline.dev/bpmn/1.0"
 	nsZeebe    = "http://camunda.org/schema/zeebe/1.0"
 	nsXSI      = "http://www.w3.org/2001/XMLSchema-instance"
