@@ -116,6 +116,11 @@ func (f *form) order(names []string) ([]int, bool) {
 // native calls the first form whose parameters take the arguments; null when none does.
 func (m *machine) native(fits []fit, args []Value) Value {
 	m.spend(1)
+	for _, a := range args {
+		if s, ok := a.(string); ok {
+			m.spend(len(s) / bytesPerStep)
+		}
+	}
 	for _, f := range fits {
 		if f.variadic {
 			return f.run(m, []Value{List(args)})

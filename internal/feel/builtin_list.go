@@ -267,7 +267,7 @@ func sortedByValue(m *machine, a []Value) Value {
 	comparable := true
 	slices.SortStableFunc(l, func(x, y Value) int {
 		m.spend(1)
-		c, ok := Compare(x, y)
+		c, ok := m.order(x, y)
 		comparable = comparable && ok
 		return c
 	})

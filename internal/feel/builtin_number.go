@@ -112,38 +112,47 @@ func modulo(_ *machine, a []Value) Value {
 	return r
 }
 
-func logarithm(_ *machine, a []Value) Value {
+func logarithm(m *machine, a []Value) Value {
 	n := a[0].(Number)
 	if n.Sign() <= 0 {
 		return nil
 	}
+	m.spend(500)
 	return transcendental((*apd.Context).Ln, n)
 }
 
-func exponential(_ *machine, a []Value) Value {
+// exponential counts its work, which grows with the argument.
+func exponential(m *machine, a []Value) Value {
+	const most = 15_000 // e to this power is out of range
 	n := a[0].(Number)
-	if n.Cmp(Int(15000)) > 0 {
+	if n.Cmp(Int(most)) > 0 {
 		return nil
 	}
-	if n.Cmp(Int(-15000)) < 0 {
+	if n.Cmp(Int(-most)) < 0 {
 		return Int(0)
 	}
+	size, _ := n.truncated()
+	m.spend(200 + 10*int(max(size, -size)))
 	return transcendental((*apd.Context).Exp, n)
 }
 
 func transcendental(f func(c *apd.Context, d, x *apd.Decimal) (apd.Condition, error), n Number) Value {
 	var r Number
-	if _, err := f(&decimal128, &r.dec, &n.dec); err != nil {
+	if _, err := f(&decimal128, &r.dec, &n.dec); err != nil || r.dec.Form != apd.Finite {
 		return nil
 	}
-	return finite(r)
+	return trimmed(r, 0)
 }
 
+// parity: a number with a positive exponent is a multiple of ten.
 func parity(rest int64) func(*machine, []Value) Value {
 	return func(m *machine, a []Value) Value {
 		n := a[0].(Number)
 		if !n.isInt() {
 			return false
+		}
+		if n.dec.Exponent > 0 {
+			return rest == 0
 		}
 		r, ok := modulo(m, []Value{n, Int(2)}).(Number)
 		return ok && r.Cmp(Int(rest)) == 0

@@ -8,13 +8,13 @@ import (
 
 // extreme is min (-1) or max (1): null when the items are not of one ordered kind.
 func extreme(direction int) func(*machine, List) Value {
-	return func(_ *machine, l List) Value {
+	return func(m *machine, l List) Value {
 		if len(l) == 0 {
 			return nil
 		}
 		best := l[0]
 		for _, v := range l {
-			c, ok := Compare(v, best)
+			c, ok := m.order(v, best)
 			if !ok {
 				return nil
 			}

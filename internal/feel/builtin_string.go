@@ -44,7 +44,6 @@ func substring(m *machine, a []Value) Value {
 	if !ok || start == 0 {
 		return nil
 	}
-	m.spend(len(s) / 64)
 	n := int64(utf8.RuneCountInString(s))
 	if start < 0 {
 		start = n + start + 1

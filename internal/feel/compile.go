@@ -22,6 +22,7 @@ type names struct {
 	up   *names
 	list []string
 	item bool
+	used bool // whether any name was found here
 }
 
 func (c *compiler) push(n *names) func() {
@@ -118,6 +119,7 @@ func (c *compiler) name(text string) code {
 				return withItems(items, text, place(depth, 0))
 			}
 		} else if i := lastIndex(s.list, text); i >= 0 {
+			s.used = true
 			return withItems(items, text, place(depth, i))
 		}
 		depth++

@@ -150,7 +150,8 @@ func (it *iteration) domain(m *machine, e *env, i int) (domain, bool) {
 
 // loop is for ... return; "partial" is the list of the results so far.
 func (c *compiler) loop(n *loop) code {
-	defer c.push(&names{list: []string{"partial"}})()
+	scope := &names{list: []string{"partial"}}
+	defer c.push(scope)()
 	it, body := c.iterate(n.iterators, n.body)
 	return func(m *machine, up *env) Value {
 		results := List{}
@@ -158,7 +159,9 @@ func (c *compiler) loop(n *loop) code {
 		ok := it.each(m, partial, func(e *env) bool {
 			m.items(1)
 			results = append(results, body(m, e))
-			partial.vals[0] = results[:len(results):len(results)]
+			if scope.used {
+				partial.vals[0] = results[:len(results):len(results)]
+			}
 			return true
 		})
 		if !ok {

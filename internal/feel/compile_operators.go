@@ -19,12 +19,10 @@ func (c *compiler) binary(n *binary) code {
 			}
 		}
 		op := n.op
-		return func(m *machine, e *env) Value { return compare(op, single(left(m, e)), single(right(m, e))) }
-	case "+":
-		return func(m *machine, e *env) Value { return m.add(single(left(m, e)), single(right(m, e))) }
+		return func(m *machine, e *env) Value { return m.compare(op, single(left(m, e)), single(right(m, e))) }
 	}
 	op := arithmetic[n.op]
-	return func(m *machine, e *env) Value { return op(single(left(m, e)), single(right(m, e))) }
+	return func(m *machine, e *env) Value { return op(m, single(left(m, e)), single(right(m, e))) }
 }
 
 // single is the item of a list of one, where an operator has no use for a list (section 10.3.2.9.4).
@@ -35,8 +33,12 @@ func single(v Value) Value {
 	return v
 }
 
-var arithmetic = map[string]func(a, b Value) Value{
-	"-": subtract, "*": multiply, "/": quotient, "**": exponent,
+var arithmetic = map[string]func(m *machine, a, b Value) Value{
+	"+":  (*machine).add,
+	"-":  func(_ *machine, a, b Value) Value { return subtract(a, b) },
+	"*":  func(_ *machine, a, b Value) Value { return multiply(a, b) },
+	"/":  func(_ *machine, a, b Value) Value { return quotient(a, b) },
+	"**": exponent,
 }
 
 // compareWith is the most frequent comparison: something with a literal number.
@@ -111,7 +113,7 @@ func (c *compiler) between(n *between) code {
 	of, low, high := c.node(n.of), c.node(n.low), c.node(n.high)
 	return func(m *machine, e *env) Value {
 		v := of(m, e)
-		return both(compare(">=", v, low(m, e)), compare("<=", v, high(m, e)))
+		return both(m.compare(">=", v, low(m, e)), m.compare("<=", v, high(m, e)))
 	}
 }
 
@@ -225,14 +227,14 @@ func (m *machine) contains(r *Range, v Value) Value {
 		if r.LowClosed {
 			op = ">="
 		}
-		above = compare(op, v, r.Low)
+		above = m.compare(op, v, r.Low)
 	}
 	if r.High != nil {
 		op := "<"
 		if r.HighClosed {
 			op = "<="
 		}
-		below = compare(op, v, r.High)
+		below = m.compare(op, v, r.High)
 	}
 	return both(above, below)
 }
@@ -244,12 +246,12 @@ func (m *machine) compareAny(op string, a, b Value) Value {
 	case "!=":
 		return not(m.equals(a, b))
 	}
-	return compare(op, a, b)
+	return m.compare(op, a, b)
 }
 
 // compare is null for values of different or unordered kinds.
-func compare(op string, a, b Value) Value {
-	c, ok := Compare(a, b)
+func (m *machine) compare(op string, a, b Value) Value {
+	c, ok := m.order(a, b)
 	if !ok {
 		return nil
 	}
@@ -276,13 +278,13 @@ func negative(v Value) Value {
 	return nil
 }
 
-func exponent(a, b Value) Value {
+func exponent(m *machine, a, b Value) Value {
 	x, ok1 := a.(Number)
 	y, ok2 := b.(Number)
 	if !ok1 || !ok2 {
 		return nil
 	}
-	return power(x, y)
+	return power(m, x, y)
 }
 
 // numbers applies op when both are numbers.

@@ -10,7 +10,8 @@ const (
 	maxCalls  = 400       // functions calling each other
 	maxDepth  = 1000      // lists and contexts inside each other
 
-	itemBytes = 64 // what an item of a list is counted as
+	itemBytes    = 64  // what an item of a list is counted as
+	bytesPerStep = 256 // of strings that are read through
 )
 
 // machine is the state of one evaluation.

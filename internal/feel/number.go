@@ -76,18 +76,16 @@ func digits(s string) bool {
 }
 
 func (n Number) inRange() bool {
-	adjusted := int64(n.dec.Exponent) + n.dec.NumDigits() - 1
-	return n.dec.IsZero() || adjusted <= maxExponent && adjusted >= minExponent-precision
+	return n.dec.IsZero() || n.adjusted() <= maxExponent && n.adjusted() >= minExponent-precision
 }
 
 // String writes the number with all its digits, without an exponent unless it is very
 // large or very small.
 func (n Number) String() string {
-	adjusted := int64(n.dec.Exponent) + n.dec.NumDigits()
 	if n.dec.IsZero() {
 		return "0"
 	}
-	if adjusted > plainDigits || n.dec.Exponent < -plainDigits {
+	if n.adjusted() >= plainDigits || n.dec.Exponent < -plainDigits {
 		return n.dec.Text('E')
 	}
 	return n.dec.Text('f')
@@ -161,7 +159,36 @@ func plus(a, b Number) Value {
 			return ofSmall(x+y, a.dec.Exponent)
 		}
 	}
+	return sumOf(a, b)
+}
+
+// sumOf leaves out what is too small to change the sum: aligning the exponents of far numbers is slow.
+func sumOf(a, b Number) Value {
+	a, b = a.rounded(), b.rounded()
+	aLarger := a.adjusted()-b.adjusted() > 3*precision
+	bLarger := b.adjusted()-a.adjusted() > 3*precision
+	switch {
+	case aLarger && !a.dec.IsZero(), bLarger && b.dec.IsZero():
+		return a
+	case aLarger || bLarger:
+		return b
+	}
 	return arith((*apd.Context).Add, a, b)
+}
+
+// adjusted is the exponent of the first digit.
+func (n *Number) adjusted() int64 { return int64(n.dec.Exponent) + n.dec.NumDigits() - 1 }
+
+// rounded has at most the digits of decimal128; one read from text may have more.
+func (n Number) rounded() Number {
+	if n.dec.NumDigits() <= precision {
+		return n
+	}
+	var r Number
+	if _, err := decimal128.Round(&r.dec, &n.dec); err != nil || r.dec.Form != apd.Finite {
+		return n
+	}
+	return r
 }
 
 func times(a, b Number) Value {
@@ -224,51 +251,4 @@ func trimmed(n Number, exponent int32) Number {
 		}
 	}
 	return r
-}
-
-// power is a ** b: exact by repeated multiplication for whole exponents.
-func power(a, b Number) Value {
-	if b.dec.IsZero() {
-		return Int(1)
-	}
-	if a.dec.IsZero() {
-		if b.Sign() < 0 {
-			return nil
-		}
-		return Int(0)
-	}
-	n, whole := b.Int64()
-	if !whole || n > 1<<20 || n < -(1<<20) {
-		return arith((*apd.Context).Pow, a, b)
-	}
-	wide := decimal128.WithPrecision(precision + 10)
-	r := Int(1)
-	base := a
-	for e := max(n, -n); e > 0; e >>= 1 {
-		if e&1 == 1 {
-			if _, err := wide.Mul(&r.dec, &r.dec, &base.dec); err != nil || r.dec.Form != apd.Finite {
-				return powerOverflow(n)
-			}
-		}
-		if e > 1 {
-			if _, err := wide.Mul(&base.dec, &base.dec, &base.dec); err != nil || base.dec.Form != apd.Finite {
-				return powerOverflow(n)
-			}
-		}
-	}
-	if n < 0 {
-		return divide(Int(1), r)
-	}
-	if _, err := decimal128.Round(&r.dec, &r.dec); err != nil {
-		return nil
-	}
-	return finite(r)
-}
-
-// powerOverflow: too large is null, and one divided by it is nothing at all.
-func powerOverflow(n int64) Value {
-	if n < 0 {
-		return Int(0)
-	}
-	return nil
 }

@@ -42,6 +42,14 @@ func Compare(a, b Value) (int, bool) {
 	return 0, false
 }
 
+// order is Compare with the work of it counted: strings may be long.
+func (m *machine) order(a, b Value) (int, bool) {
+	if s, ok := a.(string); ok {
+		m.spend(len(s) / bytesPerStep)
+	}
+	return Compare(a, b)
+}
+
 // Equal reports whether FEEL's a = b is true. Values too deep or large to compare are not equal.
 func Equal(a, b Value) (equal bool) {
 	defer func() {
@@ -85,7 +93,7 @@ func (m *machine) equalsAt(a, b Value, depth int) Value {
 			return a == b
 		}
 	default:
-		if c, ok := Compare(a, b); ok {
+		if c, ok := m.order(a, b); ok {
 			return c == 0
 		}
 		if k := kindOf(a); k == kindOf(b) && k != kNull {

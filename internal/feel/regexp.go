@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxPattern bounds a regular expression, in bytes.
@@ -215,15 +214,8 @@ func (t *translator) escape() bool {
 
 // backReference takes as many digits as make the number of a group; that group must have ended.
 func (t *translator) backReference() bool {
-	n := 0
-	for t.pos < len(t.in) && t.in[t.pos] >= '0' && t.in[t.pos] <= '9' {
-		next := n*10 + int(t.in[t.pos]-'0')
-		if n > 0 && next > t.groups {
-			break
-		}
-		n = next
-		t.pos++
-	}
+	n, digits := groupNumber(t.in[t.pos:], t.groups)
+	t.pos += digits
 	if n > t.groups || !t.closed[n-1] {
 		return false
 	}
@@ -371,34 +363,39 @@ type replacement []any
 // many count as make the number of a group.
 func parseReplacement(s string, groups int) (replacement, bool) {
 	var r replacement
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			if i++; i == len(s) || s[i] != '$' && s[i] != '\\' {
-				return nil, false
-			}
-			r = append(r, s[i:i+1])
-		case '$':
-			n, digits := 0, 0
-			for j := i + 1; j < len(s) && s[j] >= '0' && s[j] <= '9' && digits < 4; j++ {
-				next := n*10 + int(s[j]-'0')
-				if digits > 0 && next > groups {
-					break
-				}
-				n, digits = next, digits+1
-			}
-			if digits == 0 {
-				return nil, false
-			}
-			r = append(r, n)
-			i += digits
-		default:
-			_, size := utf8.DecodeRuneInString(s[i:])
-			r = append(r, s[i:i+size])
-			i += size - 1
+	for s != "" {
+		i := strings.IndexAny(s, `\$`)
+		if i < 0 {
+			return append(r, s), true
 		}
+		r = append(r, s[:i])
+		rest := s[i+1:]
+		if s[i] == '\\' {
+			if rest == "" || rest[0] != '$' && rest[0] != '\\' {
+				return nil, false
+			}
+			r, s = append(r, rest[:1]), rest[1:]
+			continue
+		}
+		group, digits := groupNumber(rest, groups)
+		if digits == 0 {
+			return nil, false
+		}
+		r, s = append(r, group), rest[digits:]
 	}
 	return r, true
+}
+
+func groupNumber(s string, groups int) (group, digits int) {
+	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
+		next := group*10 + int(s[digits]-'0')
+		if digits > 0 && next > groups {
+			break
+		}
+		group = next
+		digits++
+	}
+	return group, digits
 }
 
 // expand appends the replacement of one match.
