@@ -174,7 +174,7 @@ func (d *DB) explain(err error) error {
 	case faultAway, faultLost:
 		return errs.New(errs.Unavailable, "the database is away: %s", d.scrub(err))
 	case faultRetry:
-		return errs.New(errs.Unavailable, "the database is too busy: %s", d.scrub(err))
+		return errs.New(errs.Unavailable, "the database is too busy: %w", err) // retry looks for the cause
 	}
 	return err
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // Tx is a transaction. It is used by the function it was given to, and by no other
-// goroutine.
+// goroutine. After an error of a statement it is over on some databases, so the function
+// returns that error.
 type Tx struct {
 	d  *DB
 	tx *sql.Tx
@@ -64,7 +65,7 @@ func (d *DB) txOnce(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 // Query reads rows within the transaction. Read them before the next statement.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
 	rows, err := tx.d.query(ctx, tx.tx, query, args)
-	return rows, tx.kept(err)
+	return rows, tx.d.explain(err)
 }
 
 // QueryRow reads one row within the transaction.
@@ -75,7 +76,7 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Scanner {
 // Exec writes within the transaction.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (affected int64, err error) {
 	affected, err = tx.d.exec(ctx, tx.tx, query, args)
-	return affected, tx.kept(err)
+	return affected, tx.d.explain(err)
 }
 
 // Insert writes full rows.
@@ -100,14 +101,6 @@ func (tx *Tx) InsertIgnore(ctx context.Context, row Row) (inserted bool, err err
 	}
 	n, err := tx.Exec(ctx, tx.d.dialect.insertIgnore(row.Table), values...)
 	return n == 1, err
-}
-
-// kept explains an error, but leaves one that retry has to see as it is.
-func (tx *Tx) kept(err error) error {
-	if err != nil && tx.d.dialect.fault(err) == faultRetry {
-		return err
-	}
-	return tx.d.explain(err)
 }
 
 func insertText(t *Table) string {

@@ -17,7 +17,7 @@ var postgresKind = kind{
 		return exec.Command(programs[1], "-D", dir, "-U", "paceline", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
 	},
 	command: func(programs []string, data, dir string, o Options) []string {
-		args := []string{programs[0], "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=4GB"}
+		args := []string{programs[0], "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "max_wal_size=4GB", "-c", "deadlock_timeout=100ms"}
 		if !o.Fsync {
 			args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 		}
