@@ -8,8 +8,8 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// foreign spots text without markers that is not meant as FEEL: other operators, other
-// quotes, methods.
+// foreign spots text that FEEL might read, but that is meant in another language: other
+// operators, other quotes, methods.
 var foreign = regexp.MustCompile(`==|&&|\|\||![^=]|'|\.[A-Za-z]+\(`)
 
 // condition reads an expression that decides what happens: it must be there and must
@@ -37,17 +37,25 @@ func (p *parser) formal(e *element, s Severity) *Expression {
 func (p *parser) expression(at *element, text string, s Severity) *Expression {
 	text = strings.TrimSpace(text)
 	source, marked := strings.CutPrefix(text, "=")
-	switch {
-	case marked:
-	case nextMarker(text) >= 0:
+	if !marked && nextMarker(text) >= 0 {
 		return p.template(at, text, s)
-	case foreign.MatchString(text):
+	}
+	if !marked && !isFEEL(text) {
 		body := strings.TrimSuffix(strings.TrimPrefix(text, "return "), ";")
 		if reduced, err := reduceExpression(body); err == nil {
 			source = reduced
 		}
 	}
 	return p.compile(at, text, source, s)
+}
+
+// isFEEL tells whether text without markers is FEEL, and does not only look like it.
+func isFEEL(text string) bool {
+	if foreign.MatchString(text) {
+		return false
+	}
+	_, err := feel.Compile(text)
+	return err == nil
 }
 
 // template compiles text where literal text is expected, in which ${...} or a leading =

@@ -60,6 +60,27 @@ func TestReduce(t *testing.T) {
 	}
 }
 
+// TestUnmarked holds how text without markers is read where an expression is expected.
+func TestUnmarked(t *testing.T) {
+	for text, want := range map[string]string{
+		`a > 3`:                      `a > 3`,
+		`=a > 3`:                     `a > 3`,
+		`test.contains("a")`:         `(if test instance of string then contains(test, "a") else list contains(test, "a"))`,
+		`status == 'done' && !late`:  `((status = "done") and (late != true))`,
+		`not late`:                   `(late != true)`,
+		`n lt 3`:                     `(n < 3)`,
+		`return x == "First";`:       `(x = "First")`,
+		`a = "b" and c in [1, 2, 3]`: `a = "b" and c in [1, 2, 3]`,
+		`${n} `:                      `n`,
+	} {
+		p := newParser(&Definitions{})
+		x := p.expression(&element{line: 1}, text, Error)
+		if x == nil || x.Source != want {
+			t.Errorf("%s became %+v, want %s; %v", text, x, want, p.problems)
+		}
+	}
+}
+
 // TestNotReducible holds that text whose meaning is not known is an error, and that
 // hostile text ends soon.
 func TestNotReducible(t *testing.T) {
