@@ -163,7 +163,8 @@ func (ev SignalRaised) apply(r *run) error {
 }
 
 // checkConditions triggers the conditional events whose condition has become true since it
-// was last looked at (BPMN 10.5.5); one at a time, because each may change what is armed.
+// was last looked at (BPMN 10.5.5); one at a time, because each may change what is armed. One that cannot be
+// evaluated is not true: the work beside it is none of its business.
 func (r *run) checkConditions() {
 	r.changed = false
 	for i := range r.st.arms {
@@ -173,15 +174,9 @@ func (r *run) checkConditions() {
 		}
 		owner := r.st.find(m.owner)
 		holds, err := r.holds(owner, m.node.Event.Condition)
-		if err != nil {
-			if owner.phase != stuck && owner.parent != 0 {
-				r.stick(owner, entering, err)
-			}
-			continue
-		}
 		was := m.met
-		m.met = holds
-		if holds && !was {
+		m.met = holds && err == nil
+		if m.met && !was {
 			r.changed = true
 			r.fire(i, nil)
 			return

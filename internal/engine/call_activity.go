@@ -71,7 +71,7 @@ func (r *run) takeBack(a *activation, vars feel.Vars) error {
 	}
 	inside := &activation{node: a.node}
 	for _, name := range names(vars) {
-		inside.vars = with(inside.vars, name, vars[name])
+		r.declare(inside, name, vars[name])
 	}
 	return r.mapAll(inside, a.node.Outputs, func(name string, v feel.Value) { r.assign(a.up, name, v) })
 }

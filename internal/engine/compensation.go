@@ -36,7 +36,7 @@ var compensationThrow = &behaviour{enter: func(r *run, a *activation) error {
 // A cancel end event gives its transaction up: everything in it is cancelled, what it has
 // completed is undone, and its cancel boundary event takes over (BPMN 13.5.7).
 var cancelEnd = &behaviour{enter: func(r *run, a *activation) error {
-	scope := a.up
+	scope := a.transaction()
 	r.cancelInside(scope, a)
 	r.disarm(scope)
 	a.phase = undoing
@@ -44,6 +44,15 @@ var cancelEnd = &behaviour{enter: func(r *run, a *activation) error {
 	r.undoNext(a)
 	return nil
 }}
+
+// transaction finds the transaction around a cancel end event.
+func (a *activation) transaction() *activation {
+	at := a.up
+	for at.up.up != nil && at.node.Kind != bpmn.Transaction {
+		at = at.up
+	}
+	return at
+}
 
 func isEventSubProcess(a *activation) bool {
 	return a.node.Kind == bpmn.EventSubProcess
@@ -55,7 +64,7 @@ func (r *run) remember(a *activation) {
 		return
 	}
 	n := a.node
-	nested := len(a.undo) > 0 && n.Kind.IsSubProcess()
+	nested := n.Kind.IsSubProcess() && (len(a.undo) > 0 || catcher(eventStarts(a), bpmn.CompensationEvent, "") != nil)
 	if a.body != nil || n.undoneBy == nil && !nested {
 		return
 	}
@@ -157,7 +166,7 @@ func (r *run) undoneAll(by *activation) {
 
 // giveUp ends a transaction by its cancel boundary event.
 func (r *run) giveUp(end *activation) {
-	scope := end.up
+	scope := end.transaction()
 	r.end(end, Completed)
 	r.remove(end)
 	whole := scope

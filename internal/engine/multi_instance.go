@@ -164,7 +164,11 @@ func (a *activation) loopVars(yield func(string, feel.Value)) {
 		yield("loopCounter", number(a.loop))
 	}
 	b := a.body
-	if b == nil || b.total == 0 {
+	switch {
+	case b == nil:
+		return
+	case b.total == 0: // of a standard loop: how often it ran, for a condition tested before
+		yield("loopCounter", number(b.started))
 		return
 	}
 	yield("nrOfInstances", number(b.total))

@@ -4,17 +4,16 @@ package engine
 // after each time, and at most as often as its maximum says (BPMN 13.3.6).
 
 func (r *run) enterStandardLoop(a *activation) error {
+	a.body = &loopBody{}
 	if a.node.Loop.TestBefore {
 		again, err := r.again(a, 0)
 		if err != nil {
 			return err
 		}
 		if !again {
-			a.body = &loopBody{}
 			return r.leave(a)
 		}
 	}
-	a.body = &loopBody{}
 	if err := r.await(a); err != nil {
 		return err
 	}

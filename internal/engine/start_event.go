@@ -67,8 +67,11 @@ func (def *Definition) startsAt(element string) ([]*node, error) {
 		}
 		return []*node{n}, nil
 	}
-	if len(def.root.starts) > 0 {
-		return def.root.starts, nil
+	if starts := def.root.starts; len(starts) > 0 {
+		if starts[0].Kind == bpmn.StartEvent {
+			return starts[:1], nil
+		}
+		return starts, nil
 	}
 	for _, n := range def.root.inner {
 		if n.Kind == bpmn.StartEvent || n.Instantiate {

@@ -52,11 +52,12 @@ type activation struct {
 	incident *incident
 	detour   *detour // it was returned to: where to go when it is done
 
-	// Derived: set by bind.
-	node *node
-	up   *activation
-	kids int
-	dead bool
+	// Only within a Step, and set by bind.
+	node    *node
+	up      *activation
+	kids    int
+	dead    bool
+	ownVars bool // vars is not shared with the state before
 }
 
 // phase says what an activation waits for.
@@ -292,6 +293,7 @@ func (s *State) clone(def *Definition) (*State, error) {
 	for i, a := range s.acts {
 		backing[i] = *a
 		c := &backing[i]
+		c.ownVars = false
 		if c.body != nil {
 			body := *c.body
 			c.body = &body

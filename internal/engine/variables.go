@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/paceline/paceline/internal/bpmn"
@@ -36,31 +36,28 @@ func lookup(vars []variable, name string) (int, bool) {
 	return lo, lo < len(vars) && vars[lo].name == name
 }
 
-// with returns vars with one more or changed; the slice given stays as it is.
-func with(vars []variable, name string, value feel.Value) []variable {
-	i, found := lookup(vars, name)
-	next := make([]variable, 0, len(vars)+2)
-	next = append(next, vars[:i]...)
-	next = append(next, variable{name, value})
-	if found {
-		i++
-	}
-	return append(next, vars[i:]...)
-}
-
 func names(vars feel.Vars) []string {
 	all := make([]string, 0, len(vars))
 	for name := range vars {
 		all = append(all, name)
 	}
-	sort.Strings(all)
+	slices.Sort(all)
 	return all
 }
 
 // declare sets a variable in the activation itself.
 func (r *run) declare(a *activation, name string, value feel.Value) {
-	a.vars = with(a.vars, name, value)
 	r.changed = true
+	if !a.ownVars {
+		a.vars = append(make([]variable, 0, len(a.vars)+4), a.vars...)
+		a.ownVars = true
+	}
+	i, found := lookup(a.vars, name)
+	if found {
+		a.vars[i].value = value
+		return
+	}
+	a.vars = slices.Insert(a.vars, i, variable{name, value})
 }
 
 // assign sets a variable where it is declared, from a outwards; else at the process.
@@ -106,8 +103,19 @@ func (v *view) Lookup(name string) (feel.Value, bool) {
 		return v.state.initiator, true
 	case name == "businessKey" && v.state.businessKey != "":
 		return v.state.businessKey, true
+	case name == "passed":
+		return v.state.passedBy(), true
 	}
 	return nil, false
+}
+
+// passedBy is the variable "passed": for each completed user task, who completed it last.
+func (s *State) passedBy() feel.Value {
+	entries := make([]feel.Entry, len(s.passed))
+	for i, p := range s.passed {
+		entries[i] = feel.Entry{Name: p.Element, Value: p.By}
+	}
+	return feel.NewContext(entries...)
 }
 
 // Now is the instant of the Step.
