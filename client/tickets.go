@@ -65,7 +65,7 @@ type Incident struct {
 // Draft is a ticket to be opened.
 type Draft struct {
 	App  string `json:"app"`
-	Kind string `json:"kind,omitempty"` // empty: the app's only kind
+	Kind string `json:"kind"`
 	Data any    `json:"data,omitempty"` // the form's values: anything that is a JSON object
 	Note string `json:"note,omitempty"`
 }
@@ -76,6 +76,32 @@ type Opened struct {
 	Number string `json:"number"`
 	Title  string `json:"title"`
 	Status string `json:"status"`
+}
+
+// Offer is a kind of ticket that the user may open.
+type Offer struct {
+	App         string `json:"app"`
+	AppName     string `json:"appName"`
+	Version     int    `json:"version"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Icon        string `json:"icon"`
+}
+
+// Catalogue lists what the user may open.
+func (c *Client) Catalogue(ctx context.Context) ([]Offer, error) {
+	list, err := get[Page[Offer]](ctx, c, "/catalogue", nil)
+	return list.Items, err
+}
+
+// StartForm is the form that opens a ticket of a kind, with its defaults; nil where the
+// kind has none.
+func (c *Client) StartForm(ctx context.Context, app, kind string) (*Form, error) {
+	start, err := get[struct {
+		Form *Form `json:"form"`
+	}](ctx, c, "/catalogue/"+url.PathEscape(app)+"/"+url.PathEscape(kind)+"/form", nil)
+	return start.Form, err
 }
 
 // OpenTicket opens a ticket.

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/client"
+	"github.com/paceline/paceline/internal/errs"
 )
 
 type ticketCmd struct {
+	Kinds    ticketKindsCmd    `cmd:"" help:"List what you may open."`
 	Open     ticketOpenCmd     `cmd:"" help:"Open a ticket."`
 	List     ticketListCmd     `cmd:"" help:"List tickets."`
 	Show     ticketShowCmd     `cmd:"" help:"Show a ticket with its history."`
@@ -42,11 +44,58 @@ func (o ticketOpenCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	if o.Kind == "" {
+		if o.Kind, err = onlyKind(ctx, c, o.App); err != nil {
+			return err
+		}
+	}
 	opened, err := c.OpenTicket(ctx, client.Draft{App: o.App, Kind: o.Kind, Data: data, Note: o.Note})
 	if err != nil {
 		return err
 	}
 	return con.print(opened, func(t *table) { t.add(opened.Number, opened.Title, opened.Status) })
+}
+
+// onlyKind is the kind of ticket that an app has, when it has one.
+func onlyKind(ctx context.Context, c *client.Client, app string) (string, error) {
+	offers, err := c.Catalogue(ctx)
+	if err != nil {
+		return "", err
+	}
+	var kinds []string
+	for _, o := range offers {
+		if o.App == app {
+			kinds = append(kinds, o.Kind)
+		}
+	}
+	switch len(kinds) {
+	case 0:
+		return "", errs.New(errs.NotFound, "you can open nothing of an app %q", app).WithCure("paceline ticket kinds")
+	case 1:
+		return kinds[0], nil
+	}
+	return "", errs.New(errs.Invalid, "the app %s has several kinds of tickets", app).
+		WithCure("paceline ticket open %s KIND, with KIND one of: %s", app, strings.Join(kinds, ", "))
+}
+
+type ticketKindsCmd struct{}
+
+// Run lists what the user may open.
+func (ticketKindsCmd) Run(ctx context.Context, con *console) error {
+	c, err := dial(con)
+	if err != nil {
+		return err
+	}
+	offers, err := c.Catalogue(ctx)
+	if err != nil {
+		return err
+	}
+	return con.print(offers, func(t *table) {
+		t.head = []string{"APP", "KIND", "NAME", "DESCRIPTION"}
+		for _, o := range offers {
+			t.add(o.App, o.Kind, o.Name, o.Description)
+		}
+	})
 }
 
 // ticketFilterFlags narrow a list of tickets.

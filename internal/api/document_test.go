@@ -115,7 +115,7 @@ func TestClientFitsDocument(t *testing.T) {
 		"Problem": client.Problem{}, "Detail": client.Detail{}, "Me": client.Me{}, "NewToken": client.Token{},
 		"Item": client.Item{}, "Person": client.Person{}, "Counts": client.Counts{},
 		"Ticket": client.Ticket{}, "Step": client.Step{}, "TicketView": client.TicketView{}, "FormView": client.Form{}, "Incident": client.Incident{},
-		"Opened": client.Opened{}, "Ended": client.Ended{}, "TaskView": client.Task{}, "ReturnTarget": client.ReturnTarget{}, "Acted": client.Acted{},
+		"Offer": client.Offer{}, "Opened": client.Opened{}, "Ended": client.Ended{}, "TaskView": client.Task{}, "ReturnTarget": client.ReturnTarget{}, "Acted": client.Acted{},
 		"Entry": client.Entry{}, "Comment": client.Comment{}, "Work": client.Work{}, "Added": client.Added{}, "Event": client.Event{},
 		"User": client.User{}, "Group": client.Group{}, "Member": client.Member{},
 		"AppVersion": client.Version{}, "AppSummary": client.App{}, "AppPublished": client.Published{}, "AppDiff": client.Diff{},

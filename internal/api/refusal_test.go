@@ -30,7 +30,7 @@ func TestBadRequests(t *testing.T) {
 		"wrong type":            {"POST", "/tickets", `{"app":7}`, auth, 422, "invalid", "body.app"},
 		"unknown field":         {"POST", "/tickets", `{"app":"service-desk","kind":"incident","colour":"red"}`, auth, 422, "invalid", "body.colour"},
 		"missing field":         {"POST", "/tickets", `{}`, auth, 422, "invalid", "body"},
-		"unknown app":           {"POST", "/tickets", `{"app":"nothing"}`, auth, 404, "not found", ""},
+		"unknown app":           {"POST", "/tickets", `{"app":"nothing","kind":"x"}`, auth, 404, "not found", ""},
 		"data is a list":        {"POST", "/tickets", `{"app":"service-desk","kind":"incident","data":[1]}`, auth, 422, "invalid", "data"},
 		"unknown form field":    {"POST", "/tickets", strings.Replace(incidentJSON, `"subject"`, `"nosuch":1,"subject"`, 1), auth, 422, "invalid", "nosuch"},
 		"wrong form value":      {"POST", "/tickets", strings.Replace(incidentJSON, `"team"`, `"galaxy"`, 1), auth, 422, "invalid", "impact"},

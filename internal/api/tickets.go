@@ -45,7 +45,7 @@ type ticketsInput struct {
 type openInput struct {
 	Body struct {
 		App  string          `json:"app" minLength:"1" maxLength:"63"`
-		Kind string          `json:"kind,omitempty" maxLength:"63" doc:"Left out: the app's only kind."`
+		Kind string          `json:"kind" minLength:"1" maxLength:"63"`
 		Data json.RawMessage `json:"data,omitempty" doc:"Object: the values of the form that opens a ticket."`
 		Note string          `json:"note,omitempty" maxLength:"2000" doc:"A remark for the history."`
 	}
