@@ -8,6 +8,10 @@
 //
 // Expressions are compiled here, so that a wrong one is a problem of the model with a
 // line and not a surprise in a running ticket.
+//
+// Models of other engines are read with their attributes where these mean the same. Our
+// own are in the namespace https://paceline.dev/bpmn/1.0. docs/bpmn.md lists element by
+// element what runs, what is ignored and what is refused.
 package bpmn
 
 import "github.com/paceline/paceline/internal/feel"
@@ -316,7 +320,7 @@ type DecisionInput struct {
 
 type DecisionOutput struct {
 	Name    string
-	Values  *Expression // ordered, for P and O
+	Values  *Expression // the list of allowed values, in order, for P and O
 	Default *Expression
 }
 
