@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -72,7 +74,7 @@ func evaluateLine(line []byte, now time.Time) ([]byte, error) {
 // EvalJSON compiles and evaluates an expression that sees the entries of vars, and writes its value
 // as JSON. A function, which has no JSON, is written as null.
 func EvalJSON(expr string, vars *Context, now time.Time) ([]byte, error) {
-	x, err := Compile(expr, WithNames(nestedNames(nil, vars, 0)...))
+	x, err := Compile(expr, NamesOf(vars))
 	if err != nil {
 		return nil, err
 	}
@@ -86,22 +88,34 @@ func EvalJSON(expr string, vars *Context, now time.Time) ([]byte, error) {
 	return ToJSON(v)
 }
 
-// nestedNames are the names of all entries in v, at any depth.
-func nestedNames(names []string, v Value, depth int) []string {
+// NamesOf tells the names of the variables in vars, and of all entries in them.
+func NamesOf(vars *Context) Option {
+	return func(o *options) {
+		entries := map[string]bool{}
+		for _, e := range vars.entries {
+			o.names = append(o.names, e.Name)
+			entryNames(entries, e.Value, 0)
+		}
+		o.entries = append(o.entries, slices.Sorted(maps.Keys(entries))...)
+	}
+}
+
+// entryNames collects the names of all entries in v, at any depth.
+func entryNames(names map[string]bool, v Value, depth int) {
 	if depth > maxDepth {
-		return names
+		return
 	}
 	switch v := v.(type) {
 	case *Context:
 		for _, e := range v.entries {
-			names = nestedNames(append(names, e.Name), e.Value, depth+1)
+			names[e.Name] = true
+			entryNames(names, e.Value, depth+1)
 		}
 	case List:
 		for _, x := range v {
-			names = nestedNames(names, x, depth+1)
+			entryNames(names, x, depth+1)
 		}
 	}
-	return names
 }
 
 // At is a Scope that knows the time.

@@ -34,7 +34,6 @@ func (c *compiler) call(n *call) code {
 func unknownFunction(name string) string { return `there is no function "` + name + `"` }
 
 func evaluate(args []code, m *machine, e *env) []Value {
-	m.bytes(len(args) * itemBytes)
 	vals := make([]Value, len(args))
 	for i, a := range args {
 		vals[i] = a(m, e)

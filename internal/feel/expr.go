@@ -16,14 +16,20 @@ type Expr struct {
 type Option func(*options)
 
 type options struct {
-	names []string
+	names, entries []string
 }
 
-// WithNames tells which variables there will be, and the entries of contexts in them. A name
-// of several words needs it only when it contains an operator or a reserved word (first-name,
-// time in stock), or when the variable holds a function that the expression calls.
+// WithNames tells which variables there will be. A name needs it only when it contains an operator
+// or a reserved word (first-name, time in stock), or when the variable holds a function that the
+// expression calls.
 func WithNames(names ...string) Option {
 	return func(o *options) { o.names = append(o.names, names...) }
+}
+
+// WithEntries tells names of entries of contexts, which follow a dot or stand in a filter. As
+// with WithNames, only those with an operator or a reserved word matter.
+func WithEntries(names ...string) Option {
+	return func(o *options) { o.entries = append(o.entries, names...) }
 }
 
 // Compile parses and compiles one expression. Its errors are *Error with a position.
@@ -38,7 +44,7 @@ func compile(src string, tests bool, opts []Option) (*Expr, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	tree, err := parse(src, tests, o.names)
+	tree, err := parse(src, tests, o)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func FuzzCompile(f *testing.F) {
 	f.Add("x" + strings.Repeat(".a", 20000))
 	f.Fuzz(func(t *testing.T, src string) {
 		for _, compile := range []func(string, ...Option) (*Expr, error){Compile, CompileTests} {
-			_, err := compile(src, WithNames("a b", "a-b", "x in y"))
+			_, err := compile(src, WithNames("a b", "a-b", "x in y"), WithEntries("b-c"))
 			if err == nil {
 				continue
 			}

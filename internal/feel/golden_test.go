@@ -98,7 +98,7 @@ func TestGolden(t *testing.T) {
 
 func mustEval(t *testing.T, expr string, vars *Context) Value {
 	t.Helper()
-	x, err := Compile(expr, WithNames(nestedNames(nil, vars, 0)...))
+	x, err := Compile(expr, NamesOf(vars))
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
 	}
@@ -124,7 +124,7 @@ func outcome(expr string, vars *Context, tests bool) string {
 		}
 		expr, vars, compile = text, NewContext(Entry{"?", v}), CompileTests
 	}
-	x, err := compile(expr, WithNames(nestedNames(nil, vars, 0)...))
+	x, err := compile(expr, NamesOf(vars))
 	if err != nil {
 		return "error: " + err.Error()
 	}

@@ -18,20 +18,18 @@ var reserved = map[string]bool{
 type nameTable struct {
 	global  map[string][][]string // by first word, each a list of words and operators
 	local   []nameParts
-	members map[string][][]string // keys of context literals, for paths
+	members map[string][][]string // entries of contexts: names after a dot and in filters
+	filters int                   // filters around the current token
 }
 
 type nameParts []string
 
-func (t *nameTable) known(names []string) {
-	for _, n := range names {
-		put(&t.global, n)
-	}
-}
+// maxSameStart bounds the known names that begin with the same word: each is tried wherever the word stands.
+const maxSameStart = 200
 
 func put(m *map[string][][]string, name string) {
 	parts := splitName(name)
-	if len(parts) < 2 {
+	if len(parts) < 2 || len((*m)[parts[0]]) >= maxSameStart {
 		return
 	}
 	if *m == nil {
@@ -68,14 +66,16 @@ func (t *nameTable) longest(text string, member bool) int {
 			best = max(best, matchName(text, parts))
 		}
 	}
-	if member {
+	if member || t.filters > 0 {
 		try(t.members[first])
-	} else {
-		try(builtinNames[first])
-		for i := range t.local {
-			if t.local[i][0] == first {
-				best = max(best, matchName(text, t.local[i]))
-			}
+	}
+	if member {
+		return best
+	}
+	try(builtinNames[first])
+	for i := range t.local {
+		if t.local[i][0] == first {
+			best = max(best, matchName(text, t.local[i]))
 		}
 	}
 	try(t.global[first])

@@ -23,7 +23,7 @@ type parser struct {
 }
 
 // parse reads a whole expression, or unary tests.
-func parse(src string, tests bool, known []string) (n node, err error) {
+func parse(src string, tests bool, o options) (n node, err error) {
 	if len(src) > maxSource {
 		return nil, &Error{Message: "expression is longer than 65536 bytes: split it into several"}
 	}
@@ -31,7 +31,12 @@ func parse(src string, tests bool, known []string) (n node, err error) {
 		return nil, &Error{Message: "expression is not valid UTF-8"}
 	}
 	p := &parser{lexer: lexer{src: src}}
-	p.names.known(known)
+	for _, name := range o.names {
+		put(&p.names.global, name)
+	}
+	for _, name := range o.entries {
+		put(&p.names.members, name)
+	}
 	// The descent reports its first error by panic(*Error); nothing else is caught here.
 	defer func() {
 		if r := recover(); r != nil {
@@ -115,13 +120,16 @@ type mark struct {
 	pos     int
 	tok     token
 	names   int
+	filters int
 	nesting int
 }
 
-func (p *parser) mark() mark { return mark{p.pos, p.tok, len(p.names.local), p.nesting} }
+func (p *parser) mark() mark {
+	return mark{p.pos, p.tok, len(p.names.local), p.names.filters, p.nesting}
+}
 
 func (p *parser) reset(m mark) {
-	p.pos, p.tok, p.nesting = m.pos, m.tok, m.nesting
+	p.pos, p.tok, p.names.filters, p.nesting = m.pos, m.tok, m.filters, m.nesting
 	p.names.local = p.names.local[:m.names]
 }
 
@@ -269,16 +277,23 @@ func (p *parser) postfix() node {
 			if p.closesInterval() {
 				return n
 			}
-			p.advance()
-			by := p.expression()
-			p.expect("]")
-			n = &filter{n, by}
+			n = p.filter(n)
 		case p.tok.is("("):
 			n = p.invocation(n)
 		default:
 			return n
 		}
 	}
+}
+
+// filter is rule 52. The entries of the items are names in it.
+func (p *parser) filter(of node) node {
+	p.expect("[")
+	p.names.filters++
+	by := p.expression()
+	p.names.filters--
+	p.expect("]")
+	return &filter{of, by}
 }
 
 // invocation is rule 38: positional or named arguments.

@@ -5,7 +5,7 @@ import "strings"
 // readRange reads the text of a range (rule 66): its ends are literals, or date("...") and the
 // like, and one of them may be left out where the range is open; nil for any other text.
 func readRange(text string) *Range {
-	tree, err := parse(omittedEnds(text), false, nil)
+	tree, err := parse(omittedEnds(text), false, options{})
 	if err != nil {
 		return nil
 	}
