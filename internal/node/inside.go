@@ -1,0 +1,17 @@
+package node
+
+import (
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/ticket"
+)
+
+// Parts are what a program works with that measures a node from inside.
+type Parts struct {
+	DB      *db.DB
+	Org     *org.Org
+	Tickets *ticket.Service
+}
+
+// Parts of a node that runs.
+func (n *Node) Parts() Parts { return Parts{DB: n.db, Org: n.org, Tickets: n.tickets} }
