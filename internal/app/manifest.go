@@ -63,7 +63,7 @@ func parseManifest(src []byte) (*Manifest, *lines, []Problem) {
 	if m.Language == "" {
 		m.Language = "en"
 	}
-	at := &lines{file: "app.yaml"}
+	at := &lines{}
 	if err := yaml.Unmarshal(src, &at.root); err != nil {
 		return nil, nil, []Problem{{File: "app.yaml", Severity: Error, Rule: "yaml", Message: err.Error()}}
 	}
@@ -127,7 +127,6 @@ func yamlProblem(file, said string) Problem {
 
 // lines finds the line of a value in a YAML file.
 type lines struct {
-	file string
 	root yaml.Node
 }
 

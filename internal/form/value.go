@@ -1,17 +1,19 @@
 package form
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// record makes a context of variables.
+// record makes a context of variables, in order of name, so that problems come in the
+// same order every time.
 func record(vars feel.Vars) *feel.Context {
 	entries := make([]feel.Entry, 0, len(vars))
-	for name, v := range vars {
-		entries = append(entries, feel.Entry{Name: name, Value: v})
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		entries = append(entries, feel.Entry{Name: name, Value: vars[name]})
 	}
 	return feel.NewContext(entries...)
 }
