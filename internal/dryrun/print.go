@@ -47,6 +47,9 @@ type eventLine struct {
 }
 
 func (w *world) event(l eventLine) {
+	if w.overrun() {
+		return
+	}
 	w.events++
 	more := ""
 	if l.Loop > 0 {

@@ -188,13 +188,9 @@ func (x *deciding) rank(t *bpmn.DecisionTable, hits []feel.List) error {
 		if out.Values == nil {
 			continue
 		}
-		listed, err := feel.Compile("[" + out.Values.Source + "]")
+		value, err := x.r.evalWith(x.at, nil, out.Values)
 		if err != nil {
-			return fail("%s lists no values to rank by", out.Values.Text)
-		}
-		value, err := listed.Eval(feel.Vars{})
-		if err != nil {
-			return fail("%s: %v", out.Values.Text, err)
+			return err
 		}
 		orders[i], _ = value.(feel.List)
 	}

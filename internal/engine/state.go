@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -319,15 +320,72 @@ func (s *State) bind(known bool) error {
 			}
 			a.up.kids++
 		}
+		if !known && !s.fits(a) {
+			return refuse("the state does not fit the definition at %s", a.element)
+		}
 	}
 	for i := range s.arms {
 		if m := &s.arms[i]; m.node == nil || !known {
 			if m.node = s.def.node(m.element); m.node == nil {
 				return refuse("the definition has no element %q that the state waits at", m.element)
 			}
+			if !m.fits(s.find(m.owner)) {
+				return refuse("the state does not fit the definition at %s", m.element)
+			}
 		}
 	}
 	return nil
+}
+
+// fits checks, for an activation that was decoded, what the behaviours rely on.
+func (s *State) fits(a *activation) bool {
+	if (a.up == nil) != (a.node == s.def.root) || a.up != nil && a.node.scope != a.scopeNode() {
+		return false
+	}
+	if looped := a.loop > 0; looped && (a.node.Loop == nil || a.up.body == nil) || a.body != nil && a.node.Loop == nil {
+		return false
+	}
+	if (a.phase == joining) != (len(a.arrived) > 0) {
+		return false
+	}
+	for _, via := range a.arrived {
+		if f := s.def.flows[via]; f == nil || f.to != a.node {
+			return false
+		}
+	}
+	return s.canUndo(a.undo) && s.canUndo(a.pending)
+}
+
+// fits checks that the owner is one that arms this element.
+func (m *arm) fits(owner *activation) bool {
+	n := m.node
+	if owner == nil || n.Event == nil || n.Event.Kind != m.kind {
+		return false
+	}
+	switch n.Kind {
+	case bpmn.BoundaryEvent:
+		return owner.loop == 0 && slices.Contains(owner.node.boundary, n)
+	case bpmn.StartEvent:
+		return owner.body == nil && slices.Contains(owner.node.events, n.scope)
+	}
+	return owner.node == n || owner.node.Kind == bpmn.EventBasedGateway && owner.up != nil
+}
+
+// scopeNode is the scope that the activation is drawn in: the body of a loop stands between.
+func (a *activation) scopeNode() *node {
+	if a.loop > 0 {
+		return a.up.node.scope
+	}
+	return a.up.node
+}
+
+func (s *State) canUndo(all []undo) bool {
+	for _, u := range all {
+		if s.def.nodes[u.element] == nil || !s.canUndo(u.inside) {
+			return false
+		}
+	}
+	return true
 }
 
 // node finds a node by id; the process itself goes by its own.

@@ -8,7 +8,7 @@ import (
 )
 
 // MaxMoves bounds what one Step does; a model that loops without ever waiting becomes an incident.
-const MaxMoves = 10_000
+const MaxMoves = 25_000
 
 // Step applies one event. It returns the next state and, in order, what has to happen
 // outside. The error is a *Refused: the event does not fit the state and nothing happened.

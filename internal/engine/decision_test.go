@@ -1,0 +1,69 @@
+package engine_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/feel"
+)
+
+const decisionFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:camunda="http://camunda.org/schema/1.0/bpmn" targetNamespace="t">
+<d:decision id="rate" name="Rate"><d:decisionTable hitPolicy="%s">
+<d:input id="i"><d:inputExpression><d:text>n</d:text></d:inputExpression></d:input>
+<d:output id="o" name="r"><d:outputValues><d:text>"high","middle","low"</d:text></d:outputValues></d:output>
+<d:rule id="r1"><d:inputEntry><d:text>&gt; 0</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
+<d:rule id="r2"><d:inputEntry><d:text>&gt; 10</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
+<d:rule id="r3"><d:inputEntry><d:text>&gt; 100</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
+</d:decisionTable></d:decision>
+<process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b" camunda:decisionRef="rate" camunda:resultVariable="result"/><userTask id="u"/>
+<sequenceFlow id="f1" sourceRef="start" targetRef="b"/><sequenceFlow id="f2" sourceRef="b" targetRef="u"/></process></definitions>`
+
+// TestHitPolicies holds DMN 1.5 section 8.2.8 for each hit policy.
+func TestHitPolicies(t *testing.T) {
+	words := [3]any{`"low"`, `"high"`, `"middle"`}
+	numbers := [3]any{"1", "2", "4"}
+	for _, c := range []struct {
+		policy string
+		thens  [3]any
+		n      int64
+		want   string // an incident when empty
+	}{
+		{`UNIQUE`, words, 5, `low`},
+		{`UNIQUE`, words, 50, ``},
+		{`ANY`, [3]any{`"low"`, `"low"`, `"high"`}, 50, `low`},
+		{`ANY`, words, 50, ``},
+		{`FIRST`, words, 500, `low`},
+		{`PRIORITY`, words, 500, `high`},
+		{`PRIORITY`, words, 5, `low`},
+		{`RULE ORDER`, words, 500, `[low high middle]`},
+		{`OUTPUT ORDER`, words, 500, `[high middle low]`},
+		{`COLLECT`, words, 50, `[low high]`},
+		{`COLLECT" aggregation="SUM`, numbers, 500, `7`},
+		{`COLLECT" aggregation="MIN`, numbers, 500, `1`},
+		{`COLLECT" aggregation="MAX`, numbers, 500, `4`},
+		{`COLLECT" aggregation="COUNT`, numbers, 50, `2`},
+		{`UNIQUE`, words, -1, `<nil>`},
+	} {
+		src := fmt.Sprintf(decisionFile, c.policy, c.thens[0], c.thens[1], c.thens[2])
+		file, err := bpmn.Parse([]byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		def, err := engine.Compile(file, "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := play(t, def, feel.Vars{"n": feel.Int(c.n)})
+		if c.want == "" {
+			if len(g.state.Incidents()) != 1 {
+				t.Errorf("%s of %d: no incident, %v", c.policy, c.n, g.state.Vars())
+			}
+			continue
+		}
+		if got := fmt.Sprint(g.state.Vars()["result"]); got != c.want {
+			t.Errorf("%s of %d: %s, not %s (%v)", c.policy, c.n, got, c.want, g.state.Incidents())
+		}
+	}
+}
