@@ -123,6 +123,30 @@ func TestSharedRowsInOneGroup(t *testing.T) {
 	})
 }
 
+// A row that one Change inserts can be set and go by later ones of the same group.
+func TestRowsOfEarlierChanges(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		set := func(id int64, name string) *db.Change {
+			return &db.Change{Sets: []db.Set{{Table: &tasks, Columns: []string{"name"}, Key: []any{db.ID(id)}, Values: []any{name}}}}
+		}
+		insert := &db.Change{Inserts: []db.Row{{Table: &tasks, Values: []any{1, 1, nil, "a"}}, {Table: &tasks, Values: []any{2, 1, nil, "a"}}, {Table: &history, Values: []any{1, 2, nil}}, {Table: &history, Values: []any{12, 0, nil}}}}
+		gone := &db.Change{Gones: []db.Gone{{Table: &tasks, Column: "id", Value: 2}}}
+		for i, err := range d.Commit(t.Context(), []*db.Change{insert, set(1, "b"), gone, set(1, "c")}) {
+			if err != nil {
+				t.Errorf("change %d: %v", i, err)
+			}
+		}
+		if got := titles(t, d, "SELECT name FROM task ORDER BY id"); len(got) != 1 || got[0] != "c" {
+			t.Errorf("tasks %q", got)
+		}
+		twice := set(1, "d")
+		twice.Sets = append(twice.Sets, twice.Sets[0])
+		if err := commitOne(t, d, twice); err == nil {
+			t.Error("a Change that sets a row twice was let through")
+		}
+	})
+}
+
 func TestBadMembersHurtNoOther(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		addInstances(t, d, 30)

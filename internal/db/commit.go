@@ -1,9 +1,12 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/paceline/paceline/internal/errs"
 )
@@ -31,8 +34,8 @@ func (c *Claimed) Error() string { return fmt.Sprintf("the key %q was used befor
 //	ErrUnknown   the connection broke; written whole or not at all, read to know which
 //	other        the Change is wrong, or the database refused it or is away; nothing was written
 //
-// Changes of a group that concern the same guarded row, claim or set row are applied
-// one after the other, in separate statements. A deadlock is tried again; a member
+// Changes of a group that name the same row (guarded, claimed, set, inserted, or gone by
+// its key) are applied one after the other, in separate statements. A deadlock is tried again; a member
 // that breaks a constraint is found by halving the group, so it hurts no other. An
 // ended ctx stops what has not begun; it does not cut off what was sent.
 func (d *DB) Commit(ctx context.Context, changes []*Change) []error {
@@ -107,34 +110,69 @@ type touched struct {
 	text  string // for a key that is not one number
 }
 
-// touches lists the rows of the Change, and checks it as far as that needs no values.
-func (c *Change) touches() ([]touched, error) {
-	rows := make([]touched, 0, len(c.Guards)+len(c.Claims)+len(c.Sets))
-	for _, g := range c.Guards {
-		rows = append(rows, touched{table: g.Table, key: g.Key})
-	}
-	for _, k := range c.Claims {
-		rows = append(rows, touched{table: &commandTable, text: k.Key})
-	}
-	for _, s := range c.Sets {
-		if len(s.Key) == 1 {
-			if key, err := plain(s.Key[0]); err != nil {
-				return nil, err
-			} else if n, ok := key.(int64); ok {
-				rows = append(rows, touched{table: s.Table, key: n})
-				continue
-			}
+// touches lists the rows that the Change names by their keys. It refuses a Change that
+// names one twice; a row may go and come again, though.
+func (c *Change) touches() (rows []touched, err error) {
+	add := func(t *Table, key ...any) {
+		if t == nil {
+			return // newGroup will refuse it
 		}
-		rows = append(rows, touched{table: s.Table, text: fmt.Sprint(s.Key...)})
+		r, keyErr := touchedRow(t, key)
+		if keyErr == nil && slices.Contains(rows, r) {
+			keyErr = fmt.Errorf("db: a Change touches a row of %s twice", t.Name)
+		}
+		rows, err = append(rows, r), cmp.Or(err, keyErr)
 	}
-	for i, r := range rows {
-		for _, earlier := range rows[:i] {
-			if r == earlier {
-				return nil, fmt.Errorf("db: a Change touches a row of %s twice", r.table.Name)
-			}
+	for i := range c.Guards {
+		add(c.Guards[i].Table, c.Guards[i].Key)
+	}
+	for i := range c.Claims {
+		add(&commandTable, c.Claims[i].Key)
+	}
+	for i := range c.Sets {
+		add(c.Sets[i].Table, c.Sets[i].Key...)
+	}
+	for i := range c.Inserts {
+		if key, ok := c.Inserts[i].key(); ok {
+			add(c.Inserts[i].Table, key...)
 		}
 	}
-	return rows, nil
+	for _, g := range c.Gones {
+		if g.Table != nil && len(g.Table.Key) == 1 && g.Table.Key[0] == g.Column {
+			rows = append(rows, touched{table: g.Table, key: g.Value})
+		}
+	}
+	return rows, err
+}
+
+func touchedRow(t *Table, key []any) (touched, error) {
+	var texts []string
+	for _, part := range key {
+		v, err := plain(part)
+		if err != nil {
+			return touched{}, err
+		}
+		if n, ok := v.(int64); ok && len(key) == 1 {
+			return touched{table: t, key: n}, nil
+		}
+		texts = append(texts, fmt.Sprint(v))
+	}
+	return touched{table: t, text: strings.Join(texts, "\x00")}, nil // which no text holds
+}
+
+// key are the values of the key columns; not ok for a row that newGroup will refuse.
+func (r *Row) key() (key []any, ok bool) {
+	if r.Table == nil || len(r.Values) != len(r.Table.Columns) {
+		return nil, false
+	}
+	for _, name := range r.Table.Key {
+		i := slices.IndexFunc(r.Table.Columns, func(c Column) bool { return c.Name == name })
+		if i < 0 {
+			return nil, false
+		}
+		key = append(key, r.Values[i])
+	}
+	return key, true
 }
 
 // commitMembers gives each member its outcome. The members touch no row twice.

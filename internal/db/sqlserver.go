@@ -99,7 +99,7 @@ func (*sqlserver) lock(ctx context.Context, conn *sql.Conn) (func(context.Contex
 	return transaction(ctx, conn, "BEGIN TRANSACTION",
 		`DECLARE @got int;
 EXEC @got = sp_getapplock @Resource = 'paceline migration', @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 600000;
-IF @got < 0 THROW 50000, 'another process has been migrating the schema for ten minutes', 1;`)
+IF @got < 0 THROW 50000, 'another process has been migrating the schema for ten minutes', 1`)
 }
 
 func (*sqlserver) fault(err error) fault {
