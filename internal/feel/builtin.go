@@ -64,10 +64,10 @@ func index(families ...map[string][]form) map[string]*builtin {
 	return all
 }
 
-func longNames(all map[string]*builtin) map[string][][]string {
-	names := map[string][][]string{}
+func longNames(all map[string]*builtin) nameIndex {
+	names := nameIndex{}
 	for name := range all {
-		put(&names, name)
+		names.put(name)
 	}
 	return names
 }

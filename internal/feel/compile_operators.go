@@ -218,7 +218,7 @@ func (m *machine) contains(r *Range, v Value) Value {
 	if x, ok := v.(*Range); ok {
 		return m.equals(r, x)
 	}
-	if r.not {
+	if r.Op == "!=" {
 		return not(m.equals(v, r.Low))
 	}
 	var above, below Value = true, true

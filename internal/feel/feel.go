@@ -1,8 +1,9 @@
 // Package feel evaluates FEEL, the expression language of DMN 1.5 (chapter 10).
 //
-// Text is parsed once into a tree, the tree is compiled to closures, and an Expr is
-// then evaluated any number of times, from any goroutine. Nothing here reads a clock
-// or does I/O: now() and today() take their instant from the Scope.
+// Text is parsed once into a tree (lexer, parser), the tree is compiled to closures
+// (compile), and an Expr is then evaluated any number of times, from any goroutine.
+// Nothing here reads a clock or does I/O: now() and today() take their instant from the
+// Scope. docs/feel.md says what is covered, and how what the standard leaves open is done.
 //
 // Two kinds of failure are kept apart. Text that does not parse, or calls a function
 // that does not exist, is an *Error with a position, from Compile. What the standard

@@ -59,6 +59,17 @@ func (m *machine) recover(v *Value, err *error) {
 	*v, *err = nil, e.err
 }
 
+// bounded runs f on a machine of its own and reports whether it stayed within the bounds.
+func bounded(f func(*machine)) bool {
+	var err error
+	func() {
+		m := newMachine(nil)
+		defer m.recover(new(Value), &err)
+		f(m)
+	}()
+	return err == nil
+}
+
 // spend counts work.
 func (m *machine) spend(n int) {
 	if n > m.steps {

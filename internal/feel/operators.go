@@ -51,16 +51,9 @@ func (m *machine) order(a, b Value) (int, bool) {
 }
 
 // Equal reports whether FEEL's a = b is true. Values too deep or large to compare are not equal.
-func Equal(a, b Value) (equal bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(exceeded); !ok {
-				panic(r)
-			}
-			equal = false
-		}
-	}()
-	return Truth(newMachine(nil).equals(a, b))
+func Equal(a, b Value) bool {
+	var equal Value
+	return bounded(func(m *machine) { equal = m.equals(a, b) }) && Truth(equal)
 }
 
 // equals is the operator = (table 48): null only equals null, different kinds give null, and a
@@ -137,7 +130,7 @@ func (m *machine) equalContexts(a, b *Context, depth int) Value {
 
 func (m *machine) equalRanges(a, b *Range, depth int) Value {
 	m.deep(depth)
-	if a.LowClosed != b.LowClosed || a.HighClosed != b.HighClosed || a.compact != b.compact || a.not != b.not {
+	if a.LowClosed != b.LowClosed || a.HighClosed != b.HighClosed || a.Op != b.Op {
 		return false
 	}
 	return both(m.equalsAt(a.Low, b.Low, depth), m.equalsAt(a.High, b.High, depth))
@@ -160,17 +153,17 @@ func newRange(low, high Value, lowClosed, highClosed bool) Value {
 func rangeOf(op string, v Value) Value {
 	switch op {
 	case "<":
-		return &Range{High: v, compact: true}
+		return &Range{High: v, Op: op}
 	case "<=":
-		return &Range{High: v, HighClosed: true, compact: true}
+		return &Range{High: v, HighClosed: true, Op: op}
 	case ">":
-		return &Range{Low: v, compact: true}
+		return &Range{Low: v, Op: op}
 	case ">=":
-		return &Range{Low: v, LowClosed: true, compact: true}
+		return &Range{Low: v, LowClosed: true, Op: op}
 	case "=":
-		return &Range{Low: v, High: v, LowClosed: true, HighClosed: true, compact: true}
+		return &Range{Low: v, High: v, LowClosed: true, HighClosed: true, Op: op}
 	}
-	return &Range{Low: v, High: v, compact: true, not: true}
+	return &Range{Low: v, High: v, Op: op}
 }
 
 // add is table 53's +. Both operands decide: what is not there is null.

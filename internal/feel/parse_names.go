@@ -13,39 +13,54 @@ var reserved = map[string]bool{
 	"function": true, "true": true, "false": true, "null": true,
 }
 
-// nameTable holds the names that consist of more than one word, or have operators in
-// them: only they need the scope to be told from an expression.
-type nameTable struct {
-	global  map[string][][]string // by first word, each a list of words and operators
-	local   []nameParts
-	members map[string][][]string // entries of contexts: names after a dot and in filters
-	filters int                   // filters around the current token
-}
+// nameIndex holds names by their first word, each as its words and operators. Only names of
+// more than one part are in it: the others need no scope to be told from an expression.
+type nameIndex map[string][][]string
 
-type nameParts []string
-
-// maxSameStart bounds the known names that begin with the same word: each is tried wherever the word stands.
+// maxSameStart bounds the names that begin with the same word: each is tried wherever the word stands.
 const maxSameStart = 200
 
-func put(m *map[string][][]string, name string) {
+func (x nameIndex) put(name string) {
 	parts := splitName(name)
-	if len(parts) < 2 || len((*m)[parts[0]]) >= maxSameStart {
-		return
+	if len(parts) > 1 && len(x[parts[0]]) < maxSameStart {
+		x[parts[0]] = append(x[parts[0]], parts)
 	}
-	if *m == nil {
-		*m = map[string][][]string{}
+}
+
+// longest is the length of the longest of these names at the beginning of text, 0 for none.
+func (x nameIndex) longest(text string) int {
+	best := 0
+	for _, parts := range x[text[:wordLength(text)]] {
+		best = max(best, matchName(text, parts))
 	}
-	(*m)[parts[0]] = append((*m)[parts[0]], parts)
+	return best
+}
+
+// nameTable holds the names known at the current token.
+type nameTable struct {
+	global  nameIndex
+	local   [][]string // of the scopes around the token
+	members nameIndex  // entries of contexts: names after a dot and in filters
+	filters int        // filters around the token
+}
+
+func newNameTable(o options) nameTable {
+	t := nameTable{global: nameIndex{}, members: nameIndex{}}
+	for _, name := range o.names {
+		t.global.put(name)
+	}
+	for _, name := range o.entries {
+		t.members.put(name)
+	}
+	return t
 }
 
 // add makes a name known until the scope ends; as a member it is known for the rest of the text.
 func (t *nameTable) add(name string) {
-	parts := splitName(name)
-	if len(parts) < 2 {
-		return
+	if parts := splitName(name); len(parts) > 1 {
+		t.local = append(t.local, parts)
+		t.members.put(name)
 	}
-	t.local = append(t.local, parts)
-	put(&t.members, name)
 }
 
 // scope begins a scope and returns what ends it.
@@ -59,27 +74,17 @@ func (t *nameTable) begins(text string) bool { return t.longest(text, false) > 0
 
 // longest is the length of the longest known name at the beginning of text, 0 for none.
 func (t *nameTable) longest(text string, member bool) int {
-	first := text[:wordLength(text)]
 	best := 0
-	try := func(names [][]string) {
-		for _, parts := range names {
-			best = max(best, matchName(text, parts))
-		}
-	}
 	if member || t.filters > 0 {
-		try(t.members[first])
+		best = t.members.longest(text)
 	}
 	if member {
 		return best
 	}
-	try(builtinNames[first])
-	for i := range t.local {
-		if t.local[i][0] == first {
-			best = max(best, matchName(text, t.local[i]))
-		}
+	for _, parts := range t.local {
+		best = max(best, matchName(text, parts))
 	}
-	try(t.global[first])
-	return best
+	return max(best, t.global.longest(text), builtinNames.longest(text))
 }
 
 // matchName is the length of the text that spells the name, white space between its

@@ -30,13 +30,7 @@ func parse(src string, tests bool, o options) (n node, err error) {
 	if !utf8.ValidString(src) {
 		return nil, &Error{Message: "expression is not valid UTF-8"}
 	}
-	p := &parser{lexer: lexer{src: src}}
-	for _, name := range o.names {
-		put(&p.names.global, name)
-	}
-	for _, name := range o.entries {
-		put(&p.names.members, name)
-	}
+	p := &parser{lexer: lexer{src: src}, names: newNameTable(o)}
 	// The descent reports its first error by panic(*Error); nothing else is caught here.
 	defer func() {
 		if r := recover(); r != nil {

@@ -7,16 +7,12 @@ import (
 
 // String is FEEL's string(v): a string as it is, everything else as it would be written, null
 // as "null". A value too deep or large to write is "".
-func String(v Value) (s string) {
-	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(exceeded); !ok {
-				panic(r)
-			}
-			s = ""
-		}
-	}()
-	return newMachine(nil).format(v)
+func String(v Value) string {
+	var text string
+	if !bounded(func(m *machine) { text = m.format(v) }) {
+		return ""
+	}
+	return text
 }
 
 func (m *machine) format(v Value) string {
@@ -81,10 +77,8 @@ func (m *machine) writeRange(b *strings.Builder, r *Range, depth int) {
 		b.WriteString(")")
 	}
 	switch {
-	case r.not:
-		side("!=", r.Low)
-	case r.compact && r.Low != nil && r.High != nil:
-		side("=", r.Low)
+	case r.Op == "=", r.Op == "!=":
+		side(r.Op, r.Low)
 	case r.Low == nil && r.HighClosed:
 		side("<=", r.High)
 	case r.Low == nil:

@@ -100,8 +100,9 @@ func (c *Context) with(name string, v Value) *Context {
 type Range struct {
 	Low, High             Value // nil: no bound on this side
 	LowClosed, HighClosed bool
-	compact               bool // written as (<10), which is not equal to (null..10), nor (=10) to [10..10]
-	not                   bool // (!=x): everything but the point Low
+	// Op is the operator of a range written as (<10) or (!=10), else "". Such a range is not equal to
+	// (null..10), nor (=10) to [10..10]; (!=10) is everything but the point Low.
+	Op string
 }
 
 // Function is a function value: a built-in one or one defined in FEEL. It can be called
