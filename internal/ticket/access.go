@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/paceline/paceline/internal/app"
@@ -41,11 +42,13 @@ func (s *Service) access(actor *org.Actor) access {
 }
 
 // sees is the condition on "ticket k" that lets only visible rows through, with its
-// arguments.
+// arguments. It asks row by row, so it is for queries that have few rows to ask about;
+// lists are driven by visible.
 func (a access) sees() (string, []any) {
 	condition, args := "1 = 1", []any(nil)
 	if !a.all {
-		condition, args = "k.id IN (SELECT r.ticket FROM ticket_reader r WHERE r.principal IN (?))", []any{db.In(a.actor.Principals)}
+		condition = "EXISTS (SELECT 1 FROM ticket_reader r WHERE r.ticket = k.id AND r.principal IN (?))"
+		args = []any{db.In(a.actor.Principals)}
 		if len(a.apps) > 0 {
 			condition, args = "("+condition+" OR k.app IN (?))", append(args, db.In(a.apps))
 		}
@@ -54,6 +57,37 @@ func (a access) sees() (string, []any) {
 		condition, args = condition+" AND k.app IN (?)", append(args, db.In(a.only))
 	}
 	return condition, args
+}
+
+// visible is a query for the ids of the first tickets that are visible and fit a filter on
+// "ticket k", in the order given. For every principal and for the apps read as a
+// whole it walks one index and no further than the limit, so it costs the same for who may see
+// ten tickets and for who may see a million.
+func (a access) visible(filter builder, order string, limit int) builder {
+	var b builder
+	if a.only != nil {
+		filter.add(" AND k.app IN (?)", db.In(a.only))
+	}
+	if a.all {
+		b.add("SELECT k.id FROM ticket k WHERE 1 = 1")
+		b.join(filter)
+		b.add(order+" {limit}", limit)
+		return b
+	}
+	for i, principal := range a.actor.Principals {
+		if i > 0 {
+			b.add(" UNION ")
+		}
+		b.add("SELECT * FROM (SELECT k.id FROM ticket_reader r JOIN ticket k ON k.id = r.ticket WHERE r.principal = ?", principal)
+		b.join(filter)
+		b.add(strings.ReplaceAll(order, "k.id", "r.ticket")+" {limit}) p"+strconv.Itoa(i), limit)
+	}
+	if len(a.apps) > 0 {
+		b.add(" UNION SELECT * FROM (SELECT k.id FROM ticket k WHERE k.app IN (?)", db.In(a.apps))
+		b.join(filter)
+		b.add(order+" {limit}) apps", limit)
+	}
+	return b
 }
 
 // repairs says whether the actor keeps other people's tickets going.

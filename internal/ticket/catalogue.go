@@ -83,7 +83,7 @@ func (s *Service) Retry(ctx context.Context, actor *org.Actor, incident db.ID, n
 	var b builder
 	b.add(incidentColumns+"JOIN ticket k ON k.id = i.root WHERE i.id = ? AND ", incident)
 	b.addWith(s.access(actor).sees())
-	found, err := db.All(ctx, s.db, scanIncident, b.text.String(), b.args...)
+	found, err := db.All(ctx, s.db, scanIncident, b.text, b.args...)
 	if err != nil {
 		return retried, err
 	}

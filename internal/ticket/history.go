@@ -91,7 +91,7 @@ func (s *Service) Incidents(ctx context.Context, actor *org.Actor, after db.ID, 
 	b.add(incidentColumns+"JOIN ticket k ON k.id = i.root WHERE i.id > ? AND ", after)
 	b.addWith(s.access(actor).sees())
 	b.add(" ORDER BY i.id {limit}", limit+1)
-	found, err := db.All(ctx, s.db, scanIncident, b.text.String(), b.args...)
+	found, err := db.All(ctx, s.db, scanIncident, b.text, b.args...)
 	return pageOf(found, limit, func(last Incident) string { return last.ID.String() }), err
 }
 

@@ -120,28 +120,28 @@ func (s *Service) inboxSQL(actor *org.Actor, q InboxQuery, order itemOrder, limi
 	default:
 		b.add(fromTasks+" WHERE task.assignee = 0 AND task.id IN (SELECT c.task FROM task_candidate c WHERE c.principal IN (?))", db.In(actor.Principals))
 	}
-	b.addWith(filter.text.String(), filter.args)
+	b.join(filter)
 	b.add(" ORDER BY "+order.by+" {limit}", limit)
-	return b.text.String(), b.args
+	return b.text, b.args
 }
 
 // nearest reads candidates per principal, each in the order of its index and no further
 // than a page, so a group with a hundred thousand tasks costs as much as one with fifty.
-func nearest(b *builder, actor *org.Actor, filter *builder, order itemOrder, limit int) {
+func nearest(b *builder, actor *org.Actor, filter builder, order itemOrder, limit int) {
 	for i, principal := range actor.Principals {
 		if i > 0 {
 			b.add(" UNION ")
 		}
 		b.add("SELECT * FROM (SELECT c.task FROM task_candidate c JOIN task ON task.id = c.task JOIN ticket k ON k.id = task.root"+
 			" WHERE c.principal = ? AND task.assignee = 0", principal)
-		b.addWith(strings.ReplaceAll(filter.text.String(), "task.id", "c.task"), filter.args)
+		b.add(strings.ReplaceAll(filter.text, "task.id", "c.task"), filter.args...)
 		b.add(" ORDER BY c.task"+order.direction+" {limit}) p"+strconv.Itoa(i), limit)
 	}
 }
 
 // itemFilter is what the query's filters and its cursor add to the condition.
-func (s *Service) itemFilter(actor *org.Actor, q InboxQuery, order itemOrder) *builder {
-	b := &builder{}
+func (s *Service) itemFilter(actor *org.Actor, q InboxQuery, order itemOrder) builder {
+	var b builder
 	if q.App != "" {
 		b.add(" AND k.app = ?", q.App)
 	}

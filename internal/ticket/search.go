@@ -42,15 +42,16 @@ func (s *Service) Search(ctx context.Context, actor *org.Actor, q Query) (page P
 	if actor == nil {
 		return page, actor.Require(org.OpenTickets)
 	}
-	var b builder
-	b.add("SELECT " + ticketColumns + " FROM ticket k WHERE ")
-	b.addWith(s.access(actor).sees())
-	if err := q.narrow(&b, actor); err != nil {
+	var filter builder
+	if err := q.narrow(&filter, actor); err != nil {
 		return page, err
 	}
 	limit := pageLimit(q.Limit)
-	b.add(q.orderBy()+" {limit}", limit+1)
-	tickets, err := db.All(ctx, s.db, s.scanTicket, b.text.String(), b.args...)
+	var b builder
+	b.add("SELECT " + ticketColumns + " FROM (")
+	b.join(s.access(actor).visible(filter, q.orderBy(), limit+1))
+	b.add(") v JOIN ticket k ON k.id = v.id"+q.orderBy()+" {limit}", limit+1)
+	tickets, err := db.All(ctx, s.db, s.scanTicket, b.text, b.args...)
 	if err != nil {
 		return page, err
 	}
@@ -60,16 +61,18 @@ func (s *Service) Search(ctx context.Context, actor *org.Actor, q Query) (page P
 
 // builder collects portable SQL with its arguments.
 type builder struct {
-	text strings.Builder
+	text string
 	args []any
 }
 
 func (b *builder) add(text string, args ...any) {
-	b.text.WriteString(text)
+	b.text += text
 	b.args = append(b.args, args...)
 }
 
 func (b *builder) addWith(text string, args []any) { b.add(text, args...) }
+
+func (b *builder) join(other builder) { b.add(other.text, other.args...) }
 
 func (q Query) sort() Sort {
 	if q.Sort == "" {

@@ -39,7 +39,7 @@ func (s *Service) find(ctx context.Context, actor *org.Actor, id db.ID) (Ticket,
 	var b builder
 	b.add("SELECT "+ticketColumns+" FROM ticket k WHERE k.id = ? AND ", id)
 	b.addWith(s.access(actor).sees())
-	found, err := db.All(ctx, s.db, s.scanTicket, b.text.String(), b.args...)
+	found, err := db.All(ctx, s.db, s.scanTicket, b.text, b.args...)
 	if err != nil {
 		return Ticket{}, err
 	}
@@ -59,7 +59,7 @@ func (s *Service) FindByNumber(ctx context.Context, actor *org.Actor, number str
 	b.add("SELECT k.id FROM ticket k WHERE k.number = ? AND ", number)
 	b.addWith(s.access(actor).sees())
 	b.add(" ORDER BY k.id DESC {limit}", 1)
-	err = s.db.QueryRow(ctx, b.text.String(), b.args...).Scan(&id)
+	err = s.db.QueryRow(ctx, b.text, b.args...).Scan(&id)
 	if errs.Is(err, errs.NotFound) {
 		err = errs.New(errs.NotFound, "there is no ticket %s, or you may not see it", number).WithCure("look it up in the list of tickets")
 	}

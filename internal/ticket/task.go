@@ -19,7 +19,8 @@ import (
 // task is an open task that an actor sees.
 type task struct {
 	item
-	candidate bool // the actor is one of its candidates
+	candidate bool  // the actor is one of its candidates
+	version   int64 // of its instance
 }
 
 // findTask reads an open task that the actor may see.
@@ -28,15 +29,18 @@ func (s *Service) findTask(ctx context.Context, actor *org.Actor, id db.ID) (*ta
 		return nil, actor.Require(org.WorkTasks)
 	}
 	var b builder
-	b.add("SELECT "+itemColumns+", (SELECT COUNT(*) FROM task_candidate c WHERE c.task = task.id AND c.principal IN (?))", db.In(actor.Principals))
-	b.add(" FROM task JOIN ticket k ON k.id = task.root WHERE task.id = ? AND ", id)
+	b.add("SELECT "+itemColumns+", instance.version, (SELECT COUNT(*) FROM task_candidate c WHERE c.task = task.id AND c.principal IN (?))", db.In(actor.Principals))
+	b.add(" FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance WHERE task.id = ? AND ", id)
 	b.addWith(s.access(actor).sees())
 	scan := func(row db.Scanner) (*task, error) {
+		t := &task{}
 		var candidates int
-		it, err := s.scanItem(row, &candidates)
-		return &task{item: it, candidate: candidates > 0}, err
+		var err error
+		t.item, err = s.scanItem(row, &t.version, &candidates)
+		t.candidate = candidates > 0
+		return t, err
 	}
-	found, err := db.All(ctx, s.db, scan, b.text.String(), b.args...)
+	found, err := db.All(ctx, s.db, scan, b.text, b.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func (s *Service) step(ctx context.Context, t *task) (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, state, err := s.query.State(ctx, t.open.Instance)
+	state, err := s.process.State(ctx, t.open.Instance, t.version)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +197,7 @@ func (s *Service) Complete(ctx context.Context, actor *org.Actor, c Completion) 
 		return acted, err
 	}
 	return s.act(ctx, actor, t, c.Note, engine.TaskCompleted{
-		Task: engine.ID(t.Task), Version: version(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login,
+		Task: engine.ID(t.Task), Version: seenVersion(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login,
 	})
 }
 
@@ -264,7 +268,7 @@ func (s *Service) assign(ctx context.Context, actor *org.Actor, do act, id db.ID
 		}
 	}
 	return s.act(ctx, actor, t, note, engine.TaskAssigned{
-		Task: engine.ID(t.Task), Version: version(seen, t), To: to, Delegate: do == delegate, By: actor.Login,
+		Task: engine.ID(t.Task), Version: seenVersion(seen, t), To: to, Delegate: do == delegate, By: actor.Login,
 	})
 }
 
@@ -318,9 +322,9 @@ func (s *Service) act(ctx context.Context, actor *org.Actor, t *task, note strin
 	return answer[Acted](res)
 }
 
-// version is the one the caller saw; who names none acts on the task as it is now,
-// and a change in between is still a Conflict.
-func version(seen int, t *task) int {
+// seenVersion is the version of the task that the caller saw; who names none acts on the
+// task as it is now, and a change in between is still a Conflict.
+func seenVersion(seen int, t *task) int {
 	if seen != 0 {
 		return seen
 	}
