@@ -48,6 +48,11 @@ func TestWorkersOutsideFetchAndComplete(t *testing.T) {
 		for attempt := 1; attempt <= 3; attempt++ {
 			_, err := n.FailJob(t.Context(), second[0].ID, errors.New("printer on fire"))
 			must(t, err)
+			jobs, err := w.query.JobsOf(t.Context(), ids[1])
+			must(t, err)
+			if attempt < 3 && (jobs[0].Retries != 3-attempt || jobs[0].Error != "printer on fire" || jobs[0].Kind != "external") {
+				t.Errorf("after %d attempts the job is %+v", attempt, jobs[0])
+			}
 			if got := w.count("incident"); got != attempt/3 {
 				t.Errorf("%d incidents after %d attempts", got, attempt)
 			}

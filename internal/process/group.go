@@ -3,10 +3,7 @@ package process
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
@@ -48,8 +45,8 @@ func (l *lane) plan(ctx context.Context, calls []*call) (units []*unit, later []
 	for _, c := range calls {
 		u := byInstance[c.Instance]
 		if u == nil {
-			u = &unit{instance: c.Instance, base: known[c.Instance], change: &db.Change{}, rings: map[ring]struct{}{}}
-			u.next = u.base
+			u = &unit{instance: c.Instance, base: known[c.Instance], next: known[c.Instance], mark: l.r.deps.NewID(),
+				change: &db.Change{}, rings: map[ring]struct{}{}}
 			byInstance[c.Instance] = u
 		}
 		if len(u.members) > 0 && (c.alone || u.members[0].alone) {
@@ -106,7 +103,7 @@ func instancesOf(calls []*call) []db.ID {
 func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.r.log.Error("a transition panicked", "instance", c.Instance, "event", fmt.Sprintf("%T", c.Event), "panic", p, "stack", string(debug.Stack()))
+			l.r.log.Error("a transition panicked", "instance", c.Instance, "event", eventName(c.Event), "panic", p, "stack", string(debug.Stack()))
 			err = errs.New(errs.Internal, "the transition failed: %v", p)
 		}
 	}()
@@ -114,33 +111,17 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	var drawn []db.ID
-	now := l.r.now()
-	state, effects, err := engine.Step(from.def, from.state, c.Event, engine.Env{Now: now, NewID: func() engine.ID {
-		id := l.r.deps.NewID()
-		drawn = append(drawn, id)
-		return engine.ID(id)
-	}})
+	t, drawn, err := l.r.transition(from, c)
 	if err != nil {
 		return err
 	}
-	encoded, err := encode(state)
+	t.Version = u.version()
+	encoded, err := encode(t.After)
 	if err != nil {
 		return err
-	}
-	t := &Transition{
-		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: from.Definition, Process: from.def,
-		Seq: from.Seq + 1, Version: u.version(),
-		Now: now, Actor: c.Actor, By: c.By, Note: c.Note, Event: c.Event,
-		Before: from.state, After: state, Effects: effects,
-	}
-	mark := u.mark
-	if mark == 0 {
-		mark = l.r.deps.NewID()
 	}
 	w := &rows{r: l.r, t: t, change: &db.Change{}, rings: map[ring]struct{}{}}
-	w.insert(Histories, from.ID, t.Seq, mark, now.UnixMicro(), c.Actor, cut(c.By, 250), eventName(c.Event), c.Note,
-		pack(c.event), packIDs(drawn), packTrace(effects))
+	w.history(c, u.mark, drawn)
 	if err := w.apply(ctx); err != nil {
 		return err
 	}
@@ -151,8 +132,25 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	u.add(from, w, member{c, answer}, mark, encoded)
+	u.add(from, w, member{c, answer}, encoded)
 	return nil
+}
+
+// transition runs the interpreter and notes the ids that it drew.
+func (r *Runtime) transition(from *snapshot, c *call) (t *Transition, drawn []db.ID, err error) {
+	now := r.now()
+	state, effects, err := engine.Step(from.def, from.state, c.Event, engine.Env{Now: now, NewID: func() engine.ID {
+		id := r.deps.NewID()
+		drawn = append(drawn, id)
+		return engine.ID(id)
+	}})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Transition{
+		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: from.Definition, Process: from.def, Seq: from.Seq + 1,
+		Now: now, Actor: c.Actor, By: c.By, Note: c.Note, Event: c.Event, Before: from.state, After: state, Effects: effects,
+	}, drawn, nil
 }
 
 // from is the snapshot that the command starts at.
@@ -225,7 +223,7 @@ func (u *unit) version() int64 {
 	return u.base.Version + 1
 }
 
-func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID, encoded []byte) {
+func (u *unit) add(from *snapshot, w *rows, m member, encoded []byte) {
 	next := *from
 	next.state = w.t.After
 	next.Seq = w.t.Seq
@@ -234,7 +232,7 @@ func (u *unit) add(from *snapshot, w *rows, m member, mark db.ID, encoded []byte
 		next.Status, next.Ended = statusOf(how), w.t.Now
 	}
 	next.size = int64(len(encoded))
-	u.next, u.mark, u.state = &next, mark, encoded
+	u.next, u.state = &next, encoded
 	u.members = append(u.members, m)
 	u.held = append(u.held, w.held...)
 	for r := range w.rings {
@@ -257,106 +255,4 @@ func (u *unit) finish() {
 		})
 	}
 	fold(u.change)
-}
-
-// settle gives every member its outcome and returns those that run again.
-func (l *lane) settle(ctx context.Context, units []*unit, outcomes []error) (again []*call) {
-	for i, u := range units {
-		err := outcomes[i]
-		if errors.Is(err, db.ErrUnknown) {
-			err = l.find(ctx, u, err)
-		}
-		var claimed *db.Claimed
-		switch {
-		case err == nil:
-			l.done(u)
-		case errors.Is(err, db.ErrStale):
-			again = append(again, l.stale(u)...)
-		case errors.As(err, &claimed):
-			again = append(again, l.claimed(u, claimed)...)
-		case len(u.members) > 1 && !errs.Is(err, errs.Unavailable):
-			for _, m := range u.members {
-				m.alone = true
-				again = append(again, m.call)
-			}
-		default:
-			l.r.cache.drop(u.instance)
-			for _, m := range u.members {
-				m.fail(err)
-			}
-		}
-	}
-	return again
-}
-
-// done tells everybody: first who asked, then who listens, then the jobs.
-func (l *lane) done(u *unit) {
-	l.r.cache.put(u.next)
-	for _, m := range u.members {
-		m.call.answer(Result{Instance: u.instance, Version: u.next.Version, Answer: m.answer})
-	}
-	for _, g := range u.change.Gones {
-		if g.Table == Jobs {
-			l.r.jobs.forget(db.ID(g.Value))
-		}
-	}
-	for _, j := range u.held {
-		l.r.jobs.add(j)
-	}
-	for r := range u.rings {
-		l.r.deps.Ring(r.topic, r.key)
-	}
-}
-
-// maxStale bounds how often a command is re-run because another node was faster each time.
-const maxStale = 100
-
-func (l *lane) stale(u *unit) (again []*call) {
-	l.r.cache.drop(u.instance)
-	for _, m := range u.members {
-		if m.tries++; m.tries > maxStale {
-			m.fail(errs.New(errs.Unavailable, "instance %s changes faster than this command can follow", u.instance).RetryAfter(time.Second))
-			continue
-		}
-		again = append(again, m.call)
-	}
-	return again
-}
-
-// claimed answers the member whose key was taken with what is kept; the others run again.
-func (l *lane) claimed(u *unit, by *db.Claimed) (again []*call) {
-	l.r.cache.drop(u.instance)
-	for _, m := range u.members {
-		switch {
-		case m.once.Key != by.Key:
-			again = append(again, m.call)
-		case m.once.Hash != by.Hash:
-			m.fail(db.ErrKeyReused)
-		default:
-			m.replay(by.Answer)
-		}
-	}
-	return again
-}
-
-// find resolves a commit whose outcome is unknown: the unit's mark is in the history, or it never
-// happened and runs again. While the database does not answer, the caller is told the truth.
-func (l *lane) find(ctx context.Context, u *unit, unknown error) error {
-	first := u.next.Seq - int64(len(u.members)) + 1
-	pause := 10 * time.Millisecond
-	for range 8 {
-		var mark db.ID
-		err := l.r.deps.DB.QueryRow(ctx, "SELECT mark FROM history WHERE instance = ? AND seq = ?", u.instance, first).Scan(&mark)
-		switch {
-		case errors.Is(err, db.ErrNoRows):
-			return db.ErrStale
-		case err == nil && mark == u.mark:
-			return nil
-		case err == nil:
-			return db.ErrStale
-		}
-		time.Sleep(pause)
-		pause *= 2
-	}
-	return unknown
 }

@@ -122,7 +122,7 @@ func (w *world) ends(id db.ID, want process.Status) {
 // until polls until what is true.
 func (w *world) until(what string, is func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			w.t.Fatalf("still not true: %s", what)
 		}

@@ -62,6 +62,12 @@ var momentNames = map[engine.Moment]string{
 	engine.Entered: "entered", engine.Completed: "completed", engine.Cancelled: "cancelled",
 }
 
+// history writes the row that makes the transition repeatable.
+func (w *rows) history(c *call, mark db.ID, drawn []db.ID) {
+	w.insert(Histories, w.t.Instance, w.t.Seq, mark, w.t.Now.UnixMicro(), c.Actor, cut(c.By, 250), eventName(c.Event), c.Note,
+		pack(c.event), packIDs(drawn), packTrace(w.t.Effects))
+}
+
 func packTrace(effects []engine.Effect) []byte {
 	moments := []Moment{}
 	for _, effect := range effects {

@@ -29,6 +29,15 @@ const (
 	jobSignal                         // give a signal to all who wait for it
 )
 
+var jobKindNames = [...]string{"", "work", "external", "timer", "startTimer", "tell", "startChild", "cancelChild", "message", "signal"}
+
+func (k jobKind) String() string {
+	if k > 0 && int(k) < len(jobKindNames) {
+		return jobKindNames[k]
+	}
+	return "unknown"
+}
+
 // job is a row of Jobs that this node holds.
 type job struct {
 	id, instance, root, definition db.ID
@@ -110,17 +119,26 @@ func (j *jobs) Start(ctx context.Context) error {
 	return j.group.Start(ctx)
 }
 
-// Stop interrupts the handlers and lets go of everything in memory. What this node still holds in the
-// database is taken over when its epoch has ended.
+// Stop interrupts the handlers and lets go of everything, so that other nodes take it at once.
 func (j *jobs) Stop(ctx context.Context) error {
 	j.mu.Lock()
+	held := j.open
 	j.open = false
 	j.mu.Unlock()
-	err := j.group.Stop(ctx)
+	if err := j.group.Stop(ctx); err != nil {
+		return err
+	}
+	if !held {
+		return nil
+	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.byID, j.wait = map[db.ID]*job{}, nil
-	return err
+	j.mu.Unlock()
+	_, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET owner = 0, epoch = 0 WHERE owner = ? AND epoch = ?", j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
+	if err != nil {
+		j.r.log.Warn("jobs are not handed over; they wait until this node's epoch has ended", "cause", err)
+	}
+	return nil
 }
 
 // Wake looks for due jobs now; for a doorbell. Without it the next look is at most PollEvery away.

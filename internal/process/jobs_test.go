@@ -3,12 +3,14 @@ package process_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/process"
@@ -196,7 +198,6 @@ func TestStopAndStartAgain(t *testing.T) {
 		id := a.start(w.define(sequence("p", service)), engine.Start{})
 		<-entered
 		must(t, a.Stop(t.Context()))
-		a.lease.die()
 		b := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) { return nil, nil }))
 		b.Wake()
 		w.ends(id, process.Completed)
@@ -221,5 +222,30 @@ func TestSuspendedInstanceKeepsItsJobs(t *testing.T) {
 			n.Wake()
 			return w.instance(id).Status == process.Completed
 		})
+	})
+}
+
+// The nodes of a cluster are told apart by their members' rows: when one is given up, its jobs go
+// to another.
+func TestMembersHoldTheJobs(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		member := func(name string) *cluster.Member {
+			m := cluster.New(cluster.Config{Name: name}, w.db, time.Now, slog.New(slog.DiscardHandler))
+			must(t, m.Start(t.Context()))
+			t.Cleanup(func() { must(t, m.Stop(context.WithoutCancel(t.Context()))) })
+			return m
+		}
+		with := func(m *cluster.Member, h process.Handler) *node {
+			return w.node(handles(h), func(_ *process.Config, d *process.Deps) { d.Lease, d.NewID = m, m.NewID })
+		}
+		first := member("a")
+		a := with(first, func(ctx context.Context, _ process.Job) (feel.Vars, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+		id := a.start(w.define(sequence("p", service)), engine.Start{})
+		with(member("b"), func(context.Context, process.Job) (feel.Vars, error) { return nil, nil })
+		must(t, first.Stop(t.Context()))
+		w.ends(id, process.Completed)
 	})
 }

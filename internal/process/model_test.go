@@ -49,7 +49,7 @@ func TestModel(t *testing.T) {
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			m := newModel(t, dbtest.Open(t, kind), *seed)
-			m.drive(8, 120)
+			m.drive(8, 80)
 			m.checkRows()
 			m.drain()
 			m.check()
@@ -88,7 +88,8 @@ func newModel(t *testing.T, d *db.DB, seed uint64) *model {
 }
 
 func (m *model) join() {
-	n := m.node(handles(func(context.Context, process.Job) (feel.Vars, error) { return feel.Vars{"worked": true}, nil }))
+	n := m.node(handles(func(context.Context, process.Job) (feel.Vars, error) { return feel.Vars{"worked": true}, nil }),
+		func(c *process.Config, _ *process.Deps) { c.PollEvery = 100 * time.Millisecond })
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.nodes = append(m.nodes, n)
@@ -124,7 +125,7 @@ func (m *model) drive(workers, steps int) {
 
 func (m *model) step(rng *rand.Rand) {
 	switch p := rng.IntN(100); {
-	case p < 15:
+	case p < 8:
 		m.send(rng, attempt{m.newKey(), process.Command{Definition: m.def, Event: engine.Start{BusinessKey: strconv.Itoa(rng.IntN(1e9))}}})
 	case p < 70:
 		if task, ok := m.anyTask(rng); ok {
@@ -161,12 +162,16 @@ func (m *model) newKey() string {
 }
 
 func (m *model) anyTask(rng *rand.Rand) (process.Task, bool) {
-	tasks, err := db.All(m.t.Context(), m.db, func(s db.Scanner) (process.Task, error) { return process.ScanTask(s) },
-		"SELECT "+process.TaskColumns+" FROM task ORDER BY id {limit}", 50)
+	tasks, err := m.openTasks()
 	if err != nil || len(tasks) == 0 {
 		return process.Task{}, false
 	}
 	return tasks[rng.IntN(len(tasks))], true
+}
+
+func (m *model) openTasks() ([]process.Task, error) {
+	return db.All(m.t.Context(), m.db, func(s db.Scanner) (process.Task, error) { return process.ScanTask(s) },
+		"SELECT "+process.TaskColumns+" FROM task ORDER BY id {limit}", 50)
 }
 
 // send gives a command to one node, sometimes to two at once.
@@ -209,27 +214,32 @@ func (m *model) accepted(a attempt) {
 
 // drain brings every instance to its end.
 func (m *model) drain() {
-	rng := rand.New(rand.NewPCG(m.seed, 99))
-	deadline := time.Now().Add(20 * time.Second)
-	for m.count("instance WHERE status = 1") > 0 {
-		if time.Now().After(deadline) {
-			m.t.Fatalf("%d instances do not end", m.count("instance WHERE status = 1"))
-		}
-		for task, ok := m.anyTask(rng); ok; task, ok = m.anyTask(rng) {
-			m.send(rng, attempt{m.newKey(), process.Command{Instance: task.Instance, Event: engine.TaskCompleted{Task: engine.ID(task.ID), Version: task.Version}}})
-		}
-		waiting, err := db.All(m.t.Context(), m.db, func(s db.Scanner) (key string, err error) { return key, s.Scan(&key) },
-			"SELECT correlation FROM subscription ORDER BY id")
+	m.until("all instances have ended", func() bool {
+		tasks, err := m.openTasks()
 		must(m.t, err)
-		for _, key := range waiting {
-			if _, err := m.nodes[0].Correlate(m.t.Context(), process.Message{Name: "paid", Key: key}); err != nil && !errs.Is(err, errs.NotFound) {
-				m.t.Fatal(err)
-			}
+		waiting, err := db.All(m.t.Context(), m.db, func(s db.Scanner) (key string, err error) { return key, s.Scan(&key) },
+			"SELECT correlation FROM subscription ORDER BY id {limit}", 50)
+		must(m.t, err)
+		var all sync.WaitGroup
+		for _, task := range tasks {
+			all.Go(func() {
+				m.send(rand.New(rand.NewPCG(m.seed, uint64(task.ID))), attempt{m.newKey(), process.Command{
+					Instance: task.Instance, Event: engine.TaskCompleted{Task: engine.ID(task.ID), Version: task.Version}}})
+			})
 		}
+		for _, key := range waiting {
+			all.Go(func() {
+				_, err := m.nodes[0].Correlate(m.t.Context(), process.Message{Name: "paid", Key: key})
+				if err != nil && !errs.Is(err, errs.NotFound) {
+					m.t.Error(err)
+				}
+			})
+		}
+		all.Wait()
 		m.clock.add(time.Second)
 		m.nodes[0].Wake()
-	}
-	m.until("no job is left", func() bool { return m.count("job") == 0 })
+		return m.count("instance WHERE status = 1")+m.count("job") == 0
+	})
 }
 
 // checkRows compares the rows that others search with the states, in the middle of the work.

@@ -164,3 +164,26 @@ func (q *Query) Incidents(ctx context.Context, after db.ID, limit int) ([]OpenIn
 func (q *Query) IncidentsOf(ctx context.Context, instance db.ID) ([]OpenIncident, error) {
 	return db.All(ctx, q.db, scanIncident, "SELECT "+incidentColumns+" FROM incident WHERE instance = ? ORDER BY id", instance)
 }
+
+// PendingJob is machine work, a timer or a message on its way, for who looks why a ticket waits.
+type PendingJob struct {
+	ID      db.ID     `json:"id"`
+	Kind    string    `json:"kind"`
+	Type    string    `json:"type,omitempty"` // of work; name of a message or signal
+	Node    string    `json:"node,omitempty"`
+	Due     time.Time `json:"due"`
+	Retries int       `json:"retries"` // attempts left
+	Error   string    `json:"error,omitempty"`
+}
+
+// JobsOf lists the pending jobs of an instance, oldest first.
+func (q *Query) JobsOf(ctx context.Context, instance db.ID) ([]PendingJob, error) {
+	return db.All(ctx, q.db, func(s db.Scanner) (PendingJob, error) {
+		var j PendingJob
+		var kind jobKind
+		var due int64
+		err := s.Scan(&j.ID, &kind, &j.Type, &j.Node, &due, &j.Retries, &j.Error)
+		j.Kind, j.Due = kind.String(), moment(due)
+		return j, err
+	}, "SELECT id, kind, type, node, due, retries, error FROM job WHERE instance = ? ORDER BY id", instance)
+}

@@ -1,0 +1,112 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// settle gives every member its outcome and returns those that run again.
+func (l *lane) settle(ctx context.Context, units []*unit, outcomes []error) (again []*call) {
+	for i, u := range units {
+		err := outcomes[i]
+		if errors.Is(err, db.ErrUnknown) {
+			err = l.find(ctx, u, err)
+		}
+		var claimed *db.Claimed
+		switch {
+		case err == nil:
+			l.done(u)
+		case errors.Is(err, db.ErrStale):
+			again = append(again, l.stale(u)...)
+		case errors.As(err, &claimed):
+			again = append(again, l.claimed(u, claimed)...)
+		case len(u.members) > 1 && !errs.Is(err, errs.Unavailable):
+			for _, m := range u.members {
+				m.alone = true
+				again = append(again, m.call)
+			}
+		default:
+			l.r.cache.drop(u.instance)
+			for _, m := range u.members {
+				m.fail(err)
+			}
+		}
+	}
+	return again
+}
+
+// done tells everybody: first who asked, then who listens, then the jobs.
+func (l *lane) done(u *unit) {
+	l.r.cache.put(u.next)
+	for _, m := range u.members {
+		m.call.answer(Result{Instance: u.instance, Version: u.next.Version, Answer: m.answer})
+	}
+	for _, g := range u.change.Gones {
+		if g.Table == Jobs {
+			l.r.jobs.forget(db.ID(g.Value))
+		}
+	}
+	for _, j := range u.held {
+		l.r.jobs.add(j)
+	}
+	for r := range u.rings {
+		l.r.deps.Ring(r.topic, r.key)
+	}
+}
+
+// maxStale bounds how often a command is re-run because another node was faster each time.
+const maxStale = 100
+
+func (l *lane) stale(u *unit) (again []*call) {
+	l.r.cache.drop(u.instance)
+	for _, m := range u.members {
+		if m.tries++; m.tries > maxStale {
+			m.fail(errs.New(errs.Unavailable, "instance %s changes faster than this command can follow", u.instance).RetryAfter(time.Second))
+			continue
+		}
+		again = append(again, m.call)
+	}
+	return again
+}
+
+// claimed answers the member whose key was taken with what is kept; the others run again.
+func (l *lane) claimed(u *unit, by *db.Claimed) (again []*call) {
+	l.r.cache.drop(u.instance)
+	for _, m := range u.members {
+		switch {
+		case m.once.Key != by.Key:
+			again = append(again, m.call)
+		case m.once.Hash != by.Hash:
+			m.fail(db.ErrKeyReused)
+		default:
+			m.replay(by.Answer)
+		}
+	}
+	return again
+}
+
+// find resolves a commit whose outcome is unknown: the unit's mark is in the history, or it never
+// happened and runs again. While the database does not answer, the caller is told the truth.
+func (l *lane) find(ctx context.Context, u *unit, unknown error) error {
+	first := u.next.Seq - int64(len(u.members)) + 1
+	pause := 10 * time.Millisecond
+	for range 8 {
+		var mark db.ID
+		err := l.r.deps.DB.QueryRow(ctx, "SELECT mark FROM history WHERE instance = ? AND seq = ?", u.instance, first).Scan(&mark)
+		switch {
+		case errors.Is(err, db.ErrNoRows):
+			return db.ErrStale
+		case err == nil && mark == u.mark:
+			return nil
+		case err == nil:
+			return db.ErrStale
+		}
+		time.Sleep(pause)
+		pause *= 2
+	}
+	return unknown
+}
