@@ -133,7 +133,7 @@ func (c *Client) do(ctx context.Context, cl call) (*http.Response, error) {
 		}
 		var wait time.Duration
 		if err == nil {
-			err, wait = readProblem(res)
+			wait, err = readProblem(res)
 		}
 		if attempt >= c.retries || !worthRepeating(ctx, err) {
 			return nil, err

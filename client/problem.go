@@ -65,10 +65,10 @@ func KindOf(err error) string {
 
 // readProblem reads an error answer and closes it. What is not a problem document (a
 // proxy's page) becomes one.
-func readProblem(res *http.Response) (error, time.Duration) {
+func readProblem(res *http.Response) (wait time.Duration, err error) {
 	defer res.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	wait := retryAfter(res.Header)
+	wait = retryAfter(res.Header)
 	p := &Problem{}
 	if json.Unmarshal(body, p) != nil || p.Kind == "" {
 		p = &Problem{Status: res.StatusCode, Kind: Internal, Title: res.Status, Detail: "the server answered " + res.Status}
@@ -77,7 +77,7 @@ func readProblem(res *http.Response) (error, time.Duration) {
 		}
 	}
 	p.Repeat = res.Header.Get("Retry-After") != ""
-	return p, wait
+	return wait, p
 }
 
 // worthRepeating says whether the same call may succeed soon: nobody answered, the

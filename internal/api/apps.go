@@ -2,10 +2,14 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/paceline/paceline/internal/app"
+	"github.com/paceline/paceline/internal/errs"
 )
 
 type ByApp struct {
@@ -29,9 +33,20 @@ type diffInput struct {
 	To   int `query:"to" minimum:"0" doc:"Number of a version; 0 or left out: the active one."`
 }
 
-type exportInput struct {
+type VersionInput struct {
 	ByApp
 	Version int `path:"version" minimum:"0" doc:"Number of a version; 0: the active one."`
+}
+
+type formInput struct {
+	VersionInput
+	Form string `path:"form" maxLength:"100"`
+}
+
+// Form is a form of an app's version.
+type Form struct {
+	Name   string          `json:"name"`
+	Schema json.RawMessage `json:"schema" doc:"form-js JSON."`
 }
 
 type fileOutput struct {
@@ -56,6 +71,16 @@ func (s *Server) registerApps() {
 		})
 	add(s, route{Method: http.MethodGet, Path: "/apps/{app}/versions/{version}/bundle", ID: "exportApp", Tag: "apps", Summary: "A version as a zip",
 		Produces: "application/zip"}, s.export)
+	add(s, route{Method: http.MethodGet, Path: "/apps/{app}/versions/{version}/forms", ID: "listForms", Tag: "apps", Summary: "The names of a version's forms"}, s.listForms)
+	add(s, route{Method: http.MethodGet, Path: "/apps/{app}/versions/{version}/forms/{form}", ID: "getForm", Tag: "apps", Summary: "One form of a version"}, s.getForm)
+	add(s, route{Method: http.MethodGet, Path: "/apps/{app}/versions/{version}/texts", ID: "getTexts", Tag: "apps", Summary: "A version's texts, by language and key"},
+		func(ctx context.Context, in *VersionInput) (*item[map[string]app.Texts], error) {
+			l, err := s.version(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			return one(l.Texts, nil)
+		})
 	add(s, route{Method: http.MethodGet, Path: "/apps/{app}/diff", ID: "diffApp", Tag: "apps", Summary: "What changed between two versions"},
 		func(ctx context.Context, in *diffInput) (*item[app.Diff], error) {
 			return one(s.apps.Diff(ctx, actorOf(ctx), in.App, in.From, in.To))
@@ -66,6 +91,35 @@ func (s *Server) registerApps() {
 		})
 }
 
+// version reads a version that the caller may read.
+func (s *Server) version(ctx context.Context, in *VersionInput) (*app.Loaded, error) {
+	v, err := s.apps.Find(ctx, actorOf(ctx), in.App, in.Version)
+	if err != nil {
+		return nil, err
+	}
+	return s.apps.Loaded(ctx, v.ID)
+}
+
+func (s *Server) listForms(ctx context.Context, in *VersionInput) (*page[string], error) {
+	l, err := s.version(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return paged(slices.Sorted(maps.Keys(l.Forms)), "", nil)
+}
+
+func (s *Server) getForm(ctx context.Context, in *formInput) (*item[Form], error) {
+	l, err := s.version(ctx, &in.VersionInput)
+	if err != nil {
+		return nil, err
+	}
+	f := l.Form(in.Form)
+	if f == nil {
+		return nil, errs.New(errs.NotFound, "version %d of %s has no form %s", l.Number, in.App, in.Form)
+	}
+	return one(Form{Name: l.FormName(in.Form), Schema: f.View(nil, nil).Schema}, nil)
+}
+
 func (s *Server) publish(ctx context.Context, in *publishInput) (*item[app.Published], error) {
 	bundle, err := app.Unzip(in.RawBody)
 	if err != nil {
@@ -74,7 +128,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*item[app.Publi
 	return one(s.apps.Publish(ctx, actorOf(ctx), bundle))
 }
 
-func (s *Server) export(ctx context.Context, in *exportInput) (*fileOutput, error) {
+func (s *Server) export(ctx context.Context, in *VersionInput) (*fileOutput, error) {
 	v, zipped, err := s.apps.Export(ctx, actorOf(ctx), in.App, in.Version)
 	if err != nil {
 		return nil, err

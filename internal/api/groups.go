@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/paceline/paceline/internal/db"
-	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 )
 
@@ -67,7 +66,10 @@ func (s *Server) registerGroups() {
 		func(ctx context.Context, in *newGroup) (*item[org.Group], error) {
 			return one(s.org.CreateGroup(ctx, actorOf(ctx), in.Body.group(in.Body.Kind)))
 		})
-	add(s, route{Method: http.MethodGet, Path: "/groups/{id}", ID: "getGroup", Tag: "people", Summary: "One group, unit, post or role"}, s.getGroup)
+	add(s, route{Method: http.MethodGet, Path: "/groups/{id}", ID: "getGroup", Tag: "people", Summary: "One group, unit, post or role"},
+		func(ctx context.Context, in *byID) (*item[*org.Group], error) {
+			return one(s.org.Group(actorOf(ctx), in.ID.ID))
+		})
 	add(s, route{Method: http.MethodPut, Path: "/groups/{id}", ID: "updateGroup", Tag: "people", Summary: "Change a group, unit, post or role",
 		Doc: "What is left out becomes empty."}, s.updateGroup)
 	add(s, route{Method: http.MethodDelete, Path: "/groups/{id}", ID: "deleteGroup", Tag: "people", Summary: "Delete a group, unit, post or role that is empty"},
@@ -86,37 +88,22 @@ func (f GroupFields) group(kind org.Kind) org.Group {
 }
 
 func (s *Server) listGroups(ctx context.Context, in *groupsInput) (*page[*org.Group], error) {
-	if err := actorOf(ctx).Require(org.ReadOrg); err != nil {
-		return nil, err
-	}
-	groups, next := s.org.Directory().Groups(org.GroupFilter{Kind: org.Kind(in.Kind), Search: in.Search, Parent: in.Parent.ID}, in.page())
-	return paged(groups, next, nil)
-}
-
-func (s *Server) getGroup(ctx context.Context, in *byID) (*item[*org.Group], error) {
-	if err := actorOf(ctx).Require(org.ReadOrg); err != nil {
-		return nil, err
-	}
-	g := s.org.Directory().Group(in.ID.ID)
-	if g == nil {
-		return nil, errs.New(errs.NotFound, "there is no group, unit, post or role %s", in.ID)
-	}
-	return one(g, nil)
+	return paged(s.org.Groups(actorOf(ctx), org.GroupFilter{Kind: org.Kind(in.Kind), Search: in.Search, Parent: in.Parent.ID}, in.page()))
 }
 
 // updateGroup keeps the kind: it cannot change, so it is not asked for.
 func (s *Server) updateGroup(ctx context.Context, in *changedGroup) (*item[org.Group], error) {
-	known, err := s.getGroup(ctx, &byID{ID: in.ID})
+	known, err := s.org.Group(actorOf(ctx), in.ID.ID)
 	if err != nil {
 		return nil, err
 	}
-	g := in.Body.group(known.Body.Kind)
+	g := in.Body.group(known.Kind)
 	g.ID, g.Version = in.ID.ID, in.Body.Version
 	return one(s.org.UpdateGroup(ctx, actorOf(ctx), g))
 }
 
 func (s *Server) listMembers(ctx context.Context, in *byID) (*page[Member], error) {
-	if _, err := s.getGroup(ctx, in); err != nil {
+	if _, err := s.org.Group(actorOf(ctx), in.ID.ID); err != nil {
 		return nil, err
 	}
 	dir := s.org.Directory()

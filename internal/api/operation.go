@@ -124,16 +124,6 @@ func one[T any](v T, err error) (*item[T], error) {
 	return &item[T]{Body: v}, nil
 }
 
-// none is an answer without a body.
-type none struct{}
-
-func done(err error) (*none, error) {
-	if err != nil {
-		return nil, err
-	}
-	return &none{}, nil
-}
-
 // idParam is an id in a path or a query.
 type idParam struct {
 	db.ID

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/paceline/paceline/internal/db"
-	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 )
 
@@ -47,6 +46,12 @@ type changedUser struct {
 	}
 }
 
+type languageInput struct {
+	Body struct {
+		Lang string `json:"lang" maxLength:"35" doc:"BCP 47, such as zh-TW; empty for none."`
+	}
+}
+
 type passwordReset struct {
 	ID   idParam `path:"id"`
 	Body struct {
@@ -67,9 +72,16 @@ func (s *Server) registerUsers() {
 			u.Login = in.Body.Login
 			return one(s.org.CreateUser(ctx, actorOf(ctx), u, in.Body.Password))
 		})
-	add(s, route{Method: http.MethodGet, Path: "/users/{id}", ID: "getUser", Tag: "people", Summary: "One user"}, s.getUser)
+	add(s, route{Method: http.MethodGet, Path: "/users/{id}", ID: "getUser", Tag: "people", Summary: "One user"},
+		func(ctx context.Context, in *byID) (*item[*org.User], error) {
+			return one(s.org.User(actorOf(ctx), in.ID.ID))
+		})
 	add(s, route{Method: http.MethodPut, Path: "/users/{id}", ID: "updateUser", Tag: "people", Summary: "Change a user",
 		Doc: "What is left out becomes empty. Users are never deleted, because tickets tell of them; they are disabled."}, s.updateUser)
+	add(s, route{Method: http.MethodPut, Path: "/me/language", ID: "setLanguage", Tag: "session", Summary: "Choose the own language"},
+		func(ctx context.Context, in *languageInput) (*item[org.User], error) {
+			return one(s.org.SetLang(ctx, actorOf(ctx), in.Body.Lang))
+		})
 	add(s, route{Method: http.MethodPost, Path: "/users/{id}/password", ID: "setPassword", Tag: "people", Summary: "Give a user a one-time password", Unrepeated: true},
 		func(ctx context.Context, in *passwordReset) (*item[OneTimePassword], error) {
 			secret, err := s.org.SetPassword(ctx, actorOf(ctx), in.ID.ID, in.Body.Password)
@@ -78,31 +90,16 @@ func (s *Server) registerUsers() {
 }
 
 func (s *Server) listUsers(ctx context.Context, in *usersInput) (*page[*org.User], error) {
-	if err := actorOf(ctx).Require(org.ReadOrg); err != nil {
-		return nil, err
-	}
-	users, next := s.org.Directory().Users(org.UserFilter{Search: in.Search, In: in.In.ID, Disabled: in.Disabled}, in.page())
-	return paged(users, next, nil)
-}
-
-func (s *Server) getUser(ctx context.Context, in *byID) (*item[*org.User], error) {
-	if err := actorOf(ctx).Require(org.ReadOrg); err != nil {
-		return nil, err
-	}
-	u := s.org.Directory().User(in.ID.ID)
-	if u == nil {
-		return nil, errs.New(errs.NotFound, "there is no user %s", in.ID)
-	}
-	return one(u, nil)
+	return paged(s.org.Users(actorOf(ctx), org.UserFilter{Search: in.Search, In: in.In.ID, Disabled: in.Disabled}, in.page()))
 }
 
 // updateUser keeps the login: it cannot change, so it is not asked for.
 func (s *Server) updateUser(ctx context.Context, in *changedUser) (*item[org.User], error) {
-	known, err := s.getUser(ctx, &byID{ID: in.ID})
+	known, err := s.org.User(actorOf(ctx), in.ID.ID)
 	if err != nil {
 		return nil, err
 	}
 	u := in.Body.user()
-	u.ID, u.Login, u.Disabled, u.Version = in.ID.ID, known.Body.Login, in.Body.Disabled, in.Body.Version
+	u.ID, u.Login, u.Disabled, u.Version = in.ID.ID, known.Login, in.Body.Disabled, in.Body.Version
 	return one(s.org.UpdateUser(ctx, actorOf(ctx), u))
 }

@@ -176,5 +176,12 @@ func (n *Node) measure(reg *prometheus.Registry) {
 	count("paceline_db_groups_total", "Group commits sent.", func(s db.Stats) int64 { return s.Groups })
 	count("paceline_db_changes_applied_total", "Members of group commits that were applied.", func(s db.Stats) int64 { return s.Applied })
 	count("paceline_db_changes_refused_total", "Members of group commits that were stale or refused.", func(s db.Stats) int64 { return s.Refused })
+	gauge := func(name, help string, read func(process.Stats) int) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return float64(read(n.process.Stats())) }))
+	}
+	gauge("paceline_commands_waiting", "Commands queued in the lanes.", func(s process.Stats) int { return s.Waiting })
+	gauge("paceline_jobs_held", "Jobs and near timers in memory.", func(s process.Stats) int { return s.Held })
+	gauge("paceline_instances_cached", "Instances whose state is in memory.", func(s process.Stats) int { return s.Cached })
 	count("paceline_db_retries_total", "Transactions tried again after a deadlock or conflict.", func(s db.Stats) int64 { return s.Retries })
 }
