@@ -64,7 +64,7 @@ func (r *run) remember(a *activation) {
 		return
 	}
 	n := a.node
-	nested := n.Kind.IsSubProcess() && (len(a.undo) > 0 || catcher(eventStarts(a), bpmn.CompensationEvent, "") != nil)
+	nested := n.Kind.IsSubProcess() && (len(a.undo) > 0 || catcher(eventStarts(a, a), bpmn.CompensationEvent, "") != nil)
 	if a.body != nil || n.undoneBy == nil && !nested {
 		return
 	}
@@ -128,7 +128,7 @@ func (r *run) startUndo(u undo, by *activation) {
 	}
 	shell := r.spawn(n, scope)
 	shell.phase, shell.undoFor, shell.vars = undoing, by.key, u.vars
-	if start := catcher(eventStarts(shell), bpmn.CompensationEvent, ""); start != nil {
+	if start := catcher(eventStarts(shell, shell), bpmn.CompensationEvent, ""); start != nil {
 		shell.undo = u.inside
 		r.interruptBy(start, shell, nil)
 		return

@@ -24,12 +24,10 @@ var errorThrow = &behaviour{enter: func(r *run, a *activation) error {
 func (r *run) throwError(a *activation, code, message string, vars feel.Vars) bool {
 	inside := a
 	for at := a; at != nil; inside, at = at, at.up {
-		if at != a && inside.node.Kind != bpmn.EventSubProcess {
-			if start := catcher(eventStarts(at), bpmn.ErrorEvent, code); start != nil {
-				r.endThrower(a)
-				r.interruptBy(start, at, caught(start, code, message, vars))
-				return true
-			}
+		if start := catcher(eventStarts(at, inside), bpmn.ErrorEvent, code); at != a && start != nil {
+			r.endThrower(a)
+			r.interruptBy(start, at, caught(start, code, message, vars))
+			return true
 		}
 		if at.loop > 0 {
 			continue // its boundary events belong to the whole

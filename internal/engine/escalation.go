@@ -22,11 +22,9 @@ var escalationThrow = &behaviour{enter: func(r *run, a *activation) error {
 func (r *run) throwEscalation(a *activation, code string, vars feel.Vars) {
 	inside := a
 	for at := a; at != nil; inside, at = at, at.up {
-		if at != a && inside.node.Kind != bpmn.EventSubProcess {
-			if start := catcher(eventStarts(at), bpmn.EscalationEvent, code); start != nil {
-				r.interruptBy(start, at, caught(start, code, "", vars))
-				return
-			}
+		if start := catcher(eventStarts(at, inside), bpmn.EscalationEvent, code); at != a && start != nil {
+			r.interruptBy(start, at, caught(start, code, "", vars))
+			return
 		}
 		if at.loop > 0 {
 			continue

@@ -41,14 +41,17 @@ func (r *run) disarmEvents(scope *activation) {
 	r.st.arms = live
 }
 
-// eventStarts lists the start events of a scope's event sub-processes that can still be triggered.
-func eventStarts(scope *activation) []*node {
+// eventStarts lists the start events of a scope's event sub-processes that can be triggered by what comes from
+// inside: none when one of them has taken over, and never the one that it comes from.
+func eventStarts(scope, inside *activation) []*node {
 	if scope.taken {
 		return nil
 	}
 	var starts []*node
 	for _, e := range scope.node.events {
-		starts = append(starts, e.start())
+		if e != inside.node {
+			starts = append(starts, e.start())
+		}
 	}
 	return starts
 }

@@ -50,5 +50,4 @@ func (r *run) chooseConditional(a *activation) ([]*flow, error) {
 	return taken, nil
 }
 
-func chooseAll(_ *run, a *activation) ([]*flow, error)  { return a.node.out, nil }
-func chooseNone(_ *run, a *activation) ([]*flow, error) { return nil, nil }
+func chooseAll(_ *run, a *activation) ([]*flow, error) { return a.node.out, nil }

@@ -41,7 +41,7 @@ func (ev Retry) apply(r *run) error {
 			continue
 		}
 		at := a.incident.at
-		r.effects = append(r.effects, CloseIncident{Incident: ev.Incident})
+		r.effects = append(r.effects, CloseIncident(ev))
 		a.incident = nil
 		a.phase = arriving
 		if at == leaving {
