@@ -29,7 +29,7 @@ import (
 
 // Config of Apps. The zero value of a field stands for its default.
 type Config struct {
-	CacheVersions int // parsed versions kept in memory; 64
+	CacheVersions int `yaml:"cache_versions"` // parsed versions kept in memory; 64
 }
 
 // Deps are what Apps works with. DB and NewID must be there.

@@ -225,6 +225,12 @@ func (c *checker) kind(k *Kind, wrong func(key, format string, args ...any)) {
 	case c.loaded.Form(k.Form) == nil && !c.broken[stem(k.Form)]:
 		wrong("form", "the app has no form %q", clip(k.Form))
 	}
+	if f := c.loaded.Form(k.Form); f != nil {
+		_, problems := f.CheckRights(k.Rights)
+		for _, d := range problems {
+			wrong("rights", "field %q: %s", clip(d.Place), d.Message)
+		}
+	}
 	if why := k.Number.wrong(); why != "" {
 		wrong("number", "%s", why)
 	}

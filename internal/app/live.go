@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/paceline/paceline/internal/bpmn"
@@ -66,6 +67,11 @@ func (a *Apps) Refresh(ctx context.Context) (err error) {
 	next := &activeSet{revision: revision}
 	for _, id := range ids {
 		l, err := a.Loaded(ctx, id)
+		var broken *unreadable
+		if errors.As(err, &broken) { // one app must not keep the others away
+			a.deps.Log.Error("an active app is left out", "app", broken.app, "error", err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -133,22 +139,26 @@ func (a *Apps) Loaded(ctx context.Context, version db.ID) (l *Loaded, err error)
 }
 
 func (a *Apps) load(ctx context.Context, version db.ID) (*Loaded, error) {
+	v, err := readVersion(a.deps.DB.QueryRow(ctx, selectVersion+" WHERE v.id = ?", version))
+	if errors.Is(err, db.ErrNoRows) {
+		err = errs.New(errs.NotFound, "there is no version %d of an app", version)
+	}
+	if err != nil {
+		return nil, err
+	}
 	zipped, err := a.zipped(ctx, version)
 	if err != nil {
 		return nil, err
 	}
 	b, err := Unzip(zipped)
 	if err != nil {
-		return nil, err
+		return nil, &unreadable{v.App, v.Number, err}
 	}
 	l, problems := Load(b)
-	if l == nil { // it was good when it was published, by the rules of that time
-		return nil, errs.New(errs.Internal, "the published version %d cannot be read any more: %s", version, problems[0])
+	if l == nil {
+		return nil, &unreadable{v.App, v.Number, refusal(problems)}
 	}
-	l.Version = version
-	if err := a.deps.DB.QueryRow(ctx, "SELECT num FROM app_version WHERE id = ?", version).Scan(&l.Number); err != nil {
-		return nil, err
-	}
+	l.Version, l.Number = version, v.Number
 	rows, err := a.deps.DB.Query(ctx, "SELECT id, process FROM app_definition WHERE app_version = ?", version)
 	if err != nil {
 		return nil, err
@@ -163,6 +173,18 @@ func (a *Apps) load(ctx context.Context, version db.ID) (*Loaded, error) {
 		l.ids[process] = id
 	}
 	return l, rows.Err()
+}
+
+// unreadable is the error of a published version that this program refuses. It was good
+// when it was published, by the rules of that time.
+type unreadable struct {
+	app    string
+	number int
+	why    error
+}
+
+func (u *unreadable) Error() string {
+	return fmt.Sprintf("version %d of the app %s cannot be read any more: %v", u.number, u.app, u.why)
 }
 
 // Definition gives the compiled process that instances carry the id of.

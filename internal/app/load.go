@@ -85,6 +85,15 @@ func (l *Loaded) DefinitionID(process string) db.ID { return l.ids[process] }
 // executable are the ids of the processes that can be started, in order.
 func (l *Loaded) executable() []string { return slices.Sorted(maps.Keys(l.compiled)) }
 
+// StartRights are the rights of who opens a ticket of a kind.
+func (l *Loaded) StartRights(kind string) form.Rights {
+	k := l.Kind(kind)
+	if k == nil {
+		return nil
+	}
+	return form.RightsOf(k.Rights)
+}
+
 // SearchFields are the fields that tickets of a kind can be searched by: those its
 // manifest names and those the forms of the app mark.
 func (l *Loaded) SearchFields(kind string) []form.SearchField { return l.search[kind] }

@@ -37,7 +37,10 @@ type Kind struct {
 	Title   string `yaml:"title" json:"title"`
 	Process string `yaml:"process" json:"process"` // id of a process of the bundle
 	Form    string `yaml:"form" json:"form"`       // name of the form that opens a ticket
-	Number  Number `yaml:"number" json:"number"`
+	// Rights of who opens a ticket, by field path, group id or "*", as a step of the
+	// process has them. What is not named may be edited.
+	Rights map[string]string `yaml:"rights" json:"rights,omitempty"`
+	Number Number            `yaml:"number" json:"number"`
 	// Starters are the roles and groups that may open one; empty: everybody.
 	Starters []string `yaml:"starters" json:"starters,omitempty"`
 	// Searchable fields beside those that forms mark so: paths.

@@ -229,6 +229,32 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
+// An app that this program cannot read any more does not keep the others away.
+func TestRefreshLeavesOutWhatItCannotRead(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		here, there, ctx := newNode(t, d, 1), newNode(t, d, 2), t.Context()
+		broken := publish(t, here, sample(t, "leave"))
+		publish(t, here, sample(t, "purchase"))
+		old := zipped(t, packed{name: "app.yaml", data: "id: leave"})
+		if _, err := d.Exec(ctx, "UPDATE app_version SET bundle = ? WHERE id = ?", old, broken.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := there.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if live := there.Live(); len(live) != 1 || live[0].App != "purchase" {
+			t.Errorf("%d apps are live", len(live))
+		}
+		list, err := there.List(ctx, builder)
+		if err != nil || len(list) != 2 || !strings.Contains(list[0].Problem, "version 1 of the app leave cannot be read") {
+			t.Errorf("list %+v, error %v", list, err)
+		}
+		if _, _, err := there.Export(ctx, builder, "leave", 1); err != nil {
+			t.Errorf("it can still be exported: %v", err)
+		}
+	})
+}
+
 // Publishing at the same time on several nodes: every bundle is a version once, with a
 // number of its own, and one is active.
 func TestPublishAtTheSameTime(t *testing.T) {

@@ -16,6 +16,7 @@ type Summary struct {
 	Description string `json:"description,omitempty"`
 	Icon        string `json:"icon,omitempty"`
 	Color       string `json:"color,omitempty"`
+	Problem     string `json:"problem,omitempty" doc:"Why this program cannot run the active version, which an earlier one published."`
 }
 
 const selectVersion = `SELECT v.id, a.name, v.num, v.label, v.hash, v.size, v.author, v.author_name, v.published, a.active
@@ -46,6 +47,11 @@ func (a *Apps) List(ctx context.Context, by *org.Actor) (list []Summary, err err
 			continue
 		}
 		l, err := a.Loaded(ctx, v.ID)
+		var broken *unreadable
+		if errors.As(err, &broken) {
+			list = append(list, Summary{Version: v, Name: v.App, Problem: broken.Error()})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -148,8 +154,5 @@ func (a *Apps) versions(ctx context.Context, query string, args ...any) ([]Versi
 func (a *Apps) zipped(ctx context.Context, version db.ID) ([]byte, error) {
 	var zipped []byte
 	err := a.deps.DB.QueryRow(ctx, "SELECT bundle FROM app_version WHERE id = ?", version).Scan(&zipped)
-	if errors.Is(err, db.ErrNoRows) {
-		return nil, errs.New(errs.NotFound, "there is no version %d of an app", version)
-	}
 	return zipped, err
 }
