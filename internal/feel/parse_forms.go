@@ -143,7 +143,9 @@ func (p *parser) openInterval() node {
 }
 
 func (p *parser) intervalEnd(low node, lowClosed bool) node {
+	p.highEnd++
 	i := &interval{low: low, lowClosed: lowClosed, high: p.addition()}
+	p.highEnd--
 	switch {
 	case p.accept("]"):
 		i.highClosed = true

@@ -18,6 +18,7 @@ type parser struct {
 	tok     token
 	names   nameTable
 	nesting int
+	highEnd int // intervals whose high end is being read
 	inputs  int // times that "?" was named
 	read    int // tokens read, those read twice counted twice
 }
@@ -115,15 +116,16 @@ type mark struct {
 	tok     token
 	names   int
 	filters int
+	highEnd int
 	nesting int
 }
 
 func (p *parser) mark() mark {
-	return mark{p.pos, p.tok, len(p.names.local), p.names.filters, p.nesting}
+	return mark{p.pos, p.tok, len(p.names.local), p.names.filters, p.highEnd, p.nesting}
 }
 
 func (p *parser) reset(m mark) {
-	p.pos, p.tok, p.names.filters, p.nesting = m.pos, m.tok, m.filters, m.nesting
+	p.pos, p.tok, p.names.filters, p.highEnd, p.nesting = m.pos, m.tok, m.filters, m.highEnd, m.nesting
 	p.names.local = p.names.local[:m.names]
 }
 
@@ -268,7 +270,7 @@ func (p *parser) postfix() node {
 		case p.accept("..."):
 			n = &path{n, p.member(), true}
 		case p.tok.is("["):
-			if p.closesInterval() {
+			if p.highEnd > 0 && p.closesInterval() {
 				return n
 			}
 			n = p.filter(n)
