@@ -211,10 +211,18 @@ func (j *jobs) startChild(ctx context.Context, x *job) error {
 	return err
 }
 
-// cancelChild takes the key that the child needs to start. When the child was faster, it is told.
+// cancelChild tells a child that has started; else it takes the key that the child needs to start, and where
+// the child was faster it is told after all.
 func (j *jobs) cancelChild(ctx context.Context, x *job) error {
 	p, err := x.parcel()
 	if err != nil {
+		return err
+	}
+	_, err = j.r.query.Instance(ctx, p.To)
+	if err == nil {
+		return j.tell(ctx, x)
+	}
+	if !errs.Is(err, errs.NotFound) {
 		return err
 	}
 	never := &db.Change{

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
@@ -30,10 +31,7 @@ func (l *lane) settle(ctx context.Context, units []*unit, outcomes []error) (aga
 				again = append(again, m.call)
 			}
 		default:
-			l.r.cache.drop(u.instance)
-			for _, m := range u.members {
-				m.fail(err)
-			}
+			l.failAll(u, err)
 		}
 	}
 	return again
@@ -45,13 +43,13 @@ func (l *lane) done(u *unit) {
 	for _, m := range u.members {
 		m.call.answer(Result{Instance: u.instance, Version: u.next.Version, Answer: m.answer})
 	}
-	for _, g := range u.change.Gones {
+	for _, j := range u.held {
+		l.r.jobs.add(j)
+	}
+	for _, g := range u.change.Gones { // some of those just added among them
 		if g.Table == Jobs {
 			l.r.jobs.forget(db.ID(g.Value))
 		}
-	}
-	for _, j := range u.held {
-		l.r.jobs.add(j)
 	}
 	for r := range u.rings {
 		l.r.deps.Ring(r.topic, r.key)
@@ -76,17 +74,27 @@ func (l *lane) stale(u *unit) (again []*call) {
 // claimed answers the member whose key was taken with what is kept; the others run again.
 func (l *lane) claimed(u *unit, by *db.Claimed) (again []*call) {
 	l.r.cache.drop(u.instance)
-	for _, m := range u.members {
-		switch {
-		case m.once.Key != by.Key:
-			again = append(again, m.call)
-		case m.once.Hash != by.Hash:
-			m.fail(db.ErrKeyReused)
-		default:
-			m.replay(by.Answer)
-		}
+	i := slices.IndexFunc(u.members, func(m member) bool { return m.once.Key == by.Key })
+	if i < 0 {
+		l.failAll(u, errs.New(errs.Internal, "the key %q was claimed by none of the commands", by.Key))
+		return nil
+	}
+	if m := u.members[i]; m.once.Hash == by.Hash {
+		m.replay(by.Answer)
+	} else {
+		m.fail(db.ErrKeyReused)
+	}
+	for _, m := range slices.Delete(u.members, i, i+1) {
+		again = append(again, m.call)
 	}
 	return again
+}
+
+func (l *lane) failAll(u *unit, err error) {
+	l.r.cache.drop(u.instance)
+	for _, m := range u.members {
+		m.fail(err)
+	}
 }
 
 // find resolves a commit whose outcome is unknown: the unit's mark is in the history, or it never
