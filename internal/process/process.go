@@ -141,6 +141,7 @@ type Runtime struct {
 	cfg   Config
 	deps  Deps
 	log   *slog.Logger
+	query *Query
 	lanes []*lane
 	cache *cache
 	jobs  *jobs
@@ -162,6 +163,7 @@ func New(cfg Config, deps Deps) *Runtime {
 	}
 	r := &Runtime{
 		cfg: cfg, deps: deps, log: deps.Log,
+		query:    NewQuery(deps.DB, deps.Definitions),
 		cache:    newCache(cfg.CacheBytes),
 		services: service.NewGroup(deps.Log),
 	}
