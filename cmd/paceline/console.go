@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -86,7 +87,12 @@ var codes = map[string]int{
 
 func codeOf(err error) int {
 	kind := client.KindOf(err)
-	if kind == "" {
+	var unreachable *url.Error
+	switch {
+	case kind != "":
+	case errors.As(err, &unreachable):
+		kind = client.Unavailable
+	default:
 		kind = errs.KindOf(err).String()
 	}
 	if code, ok := codes[kind]; ok {

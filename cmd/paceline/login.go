@@ -15,7 +15,7 @@ import (
 )
 
 type loginCmd struct {
-	URL   string `arg:"" optional:"" env:"PACELINE_URL" default:"http://localhost:8100" help:"Address of the server."`
+	URL   string `arg:"" optional:"" env:"PACELINE_URL" default:"http://localhost:8100" help:"Address of the server; ${default} when left out."`
 	User  string `short:"u" help:"Sign-in name; asked for when left out."`
 	Scope string `default:"admin" enum:"read,write,admin" help:"What the kept token may do: ${enum}."`
 }

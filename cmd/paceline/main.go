@@ -1,9 +1,9 @@
 // Command paceline is the whole product in one binary: the server, and the commands
 // that speak to one.
 //
-// Exit codes: 0 done; 1 the thing asked for failed or is not so; 2 wrong usage;
-// 3 not signed in, or not allowed; 4 not found; 5 somebody was faster; 6 the server
-// cannot be reached. The commands bpmn and feel use 0 and 1 only.
+// What a command prints on standard output is its answer, as a table or as JSON
+// (--output); errors go to standard error with their cure, and the exit code tells
+// their kind.
 package main
 
 import (
@@ -17,6 +17,11 @@ import (
 
 // version is set by the linker.
 var version = "dev"
+
+const description = `Forms and workflows, on one machine or many.
+
+Exit codes: 0 done; 1 the thing asked for failed or is not so; 2 wrong usage; 3 not signed in, or not allowed;
+4 not found; 5 in conflict with how things are now; 6 the server cannot be reached. bpmn and feel use 0 and 1 only.`
 
 // commands is the command line. Each group has a file of its own.
 type commands struct {
@@ -55,7 +60,7 @@ func run(ctx context.Context, args []string, con *console) int {
 	var line commands
 	parser, err := kong.New(&line,
 		kong.Name("paceline"),
-		kong.Description("Forms and workflows, on one machine or many."),
+		kong.Description(description),
 		kong.Writers(con.out, con.err),
 		kong.Exit(func(int) {}), // help has been printed; run returns by itself
 		kong.BindTo(ctx, (*context.Context)(nil)),

@@ -95,6 +95,7 @@ func TestOfflineCommands(t *testing.T) {
 		"unknown flag":            {"", []string{"version", "--loud"}, 2, "", "unknown flag"},
 		"completion":              {"", []string{"completion", "bash"}, 0, `"paceline ticket open"`, ""},
 		"no server is known":      {"", []string{"ticket", "list"}, 3, "", "paceline login"},
+		"no server answers":       {"x\n", []string{"login", "http://127.0.0.1:1", "-u", "x"}, 6, "", "refused"},
 		"lint":                    {"", []string{"bpmn", "lint", "testdata/leave.bpmn"}, 0, "", ""},
 		"lint broken":             {"", []string{"bpmn", "lint", "testdata/leave.bpmn", "testdata/broken.bpmn"}, 1, "testdata/broken.bpmn:5", ""},
 		"lint missing":            {"", []string{"bpmn", "lint", "--json", "testdata/nothing.bpmn"}, 1, `"severity":"error"`, ""},

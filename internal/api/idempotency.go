@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -35,6 +36,10 @@ func (s *Server) once(hc huma.Context, next func(huma.Context)) {
 		s.refuse(w, r, errs.New(errs.Invalid, "the %s header is not usable", keyHeader).
 			WithDetails(errs.Detail{Place: "header." + keyHeader, Rule: "format", Message: "1 to 128 printable ASCII characters without spaces are needed"}).
 			WithCure("use a random UUID"))
+		return
+	}
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(hc.Operation().BodyReadTimeout)); err != nil {
+		s.refuse(w, r, err)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit(hc.Operation())))

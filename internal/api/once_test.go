@@ -44,6 +44,32 @@ func TestWriteUnderAKeyHappensOnce(t *testing.T) {
 	}
 }
 
+// TestRepeatOfWhatCannotBeDoneAgain repeats acts on a task that the first one has ended:
+// the repeat gets the first answer, although the task is gone.
+func TestRepeatOfWhatCannotBeDoneAgain(t *testing.T) {
+	w := start(t)
+	opened := w.open(w.as("staff1"))
+	desk := w.as("desk1")
+	it := w.task(desk, "group", opened.ID)
+	auth := "Bearer " + w.token("desk1", "write")
+	for _, c := range []struct{ verb, body string }{
+		{"claim", `{"version":1}`},
+		{"complete", `{"version":2,"outcome":"accept","data":{"impact":"team","urgency":"high"}}`},
+	} {
+		do := func() answer {
+			return w.send("POST", "/api/v1/tasks/"+it.Task+"/"+c.verb, c.body, "Authorization", auth, "Idempotency-Key", c.verb)
+		}
+		first, again := do(), do()
+		if first.status != http.StatusOK || again.status != http.StatusOK || again.body != first.body {
+			t.Errorf("%s: first %d %s, again %d %s", c.verb, first.status, first.body, again.status, again.body)
+		}
+	}
+	unkeyed := w.send("POST", "/api/v1/tasks/"+it.Task+"/complete", `{"outcome":"accept"}`, "Authorization", auth)
+	if unkeyed.status != http.StatusNotFound {
+		t.Errorf("done twice without a key: %d %s", unkeyed.status, unkeyed.body)
+	}
+}
+
 // TestManyRepeatsAtOnce sends one request many times at the same time: one takes
 // effect, and the client brings all to the same answer.
 func TestManyRepeatsAtOnce(t *testing.T) {

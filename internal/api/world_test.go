@@ -20,13 +20,13 @@ const password = "a password for the test"
 
 // world is a real node on a free port, with SQLite and the sample people and apps.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	node *node.Node
 	url  string
 }
 
 // start makes a world; change may alter what its node is told.
-func start(t *testing.T, change ...func(*node.Config)) *world {
+func start(t testing.TB, change ...func(*node.Config)) *world {
 	t.Helper()
 	cfg := node.Defaults()
 	cfg.Data, cfg.Listen, cfg.Name, cfg.Version = config.Dir(t.TempDir()), "127.0.0.1:0", "test", "test"
@@ -140,7 +140,7 @@ func must(t testing.TB, err error) {
 }
 
 // testWriter sends the node's log to the test's.
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(line []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(line)))
