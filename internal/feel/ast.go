@@ -58,8 +58,8 @@ type (
 	}
 	function struct {
 		params   []param
-		body     node // nil: external
-		external bool
+		body     node
+		external bool // not FEEL: the function is null whatever its arguments
 	}
 	list         struct{ items []node }
 	contextEntry struct {

@@ -390,15 +390,17 @@ func (p *parser) word() node {
 	if !p.names.begins(p.src[p.tok.pos:]) {
 		switch p.tok.text {
 		case "null", "true", "false":
-			if n, ok := p.constant(); ok {
-				return n
-			}
+			return p.constant()
 		case "function":
 			if p.follows("(") {
 				return p.function()
 			}
 		case "if", "for":
 			return p.expression()
+		case "some", "every":
+			if n := p.quantified(); n != nil {
+				return n
+			}
 		}
 		if reserved[p.tok.text] {
 			p.unexpected("a value")
@@ -412,16 +414,14 @@ func (p *parser) word() node {
 	return n
 }
 
-func (p *parser) constant() (node, bool) {
+// constant is null, true or false.
+func (p *parser) constant() node {
 	var v Value
-	switch p.tok.text {
-	case "true":
-		v = true
-	case "false":
-		v = false
+	if p.tok.text != "null" {
+		v = p.tok.text == "true"
 	}
 	p.advance()
-	return &literal{v}, true
+	return &literal{v}
 }
 
 // context is rule 57.
