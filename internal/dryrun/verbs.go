@@ -107,9 +107,12 @@ func (w *world) targets(t *target, all bool, what string, suits func(place) bool
 }
 
 // each applies a step to all targets. What an earlier one has ended is left out.
-func (w *world) each(hits []place, do func(place) error) error {
+func (w *world) each(hits []place, do func(place, engine.ID) error) error {
 	for i, p := range hits {
-		err := do(p)
+		id, err := w.open(p)
+		if err == nil {
+			err = do(p, id)
+		}
 		if refused := (*engine.Refused)(nil); errors.As(err, &refused) && i > 0 {
 			continue
 		}
@@ -121,12 +124,12 @@ func (w *world) each(hits []place, do func(place) error) error {
 }
 
 func (w *world) complete(s step) error {
-	hits, err := w.targets(s.Complete, s.All, "task", func(p place) bool { return p.isTask() && p.Incident == 0 })
+	hits, err := w.targets(s.Complete, s.All, "task", place.isTask)
 	if err != nil {
 		return err
 	}
-	return w.each(hits, func(p place) error {
-		return w.step(p.in, engine.TaskCompleted{Task: p.ID, Vars: feel.Vars(s.Vars)})
+	return w.each(hits, func(p place, id engine.ID) error {
+		return w.step(p.in, engine.TaskCompleted{Task: id, Vars: feel.Vars(s.Vars)})
 	})
 }
 
@@ -135,39 +138,40 @@ func (w *world) job(s step) error {
 	if err != nil {
 		return err
 	}
-	return w.each(hits, func(p place) error {
-		id := p.ID
-		if p.Incident != 0 { // it failed: do it again
-			if err := w.step(p.in, engine.Retry{Incident: p.Incident}); err != nil {
-				return err
-			}
-			id = w.reopened(p)
-		}
+	return w.each(hits, func(p place, id engine.ID) error {
 		return w.step(p.in, engine.JobDone{Job: id, Vars: feel.Vars(s.Vars)})
 	})
 }
 
-func (w *world) reopened(old place) engine.ID {
-	for _, p := range old.in.state.Waiting() {
-		if p.Key == old.Key {
-			return p.ID
+// open is the id of the task or job at a place. One that failed is opened again.
+func (w *world) open(p place) (engine.ID, error) {
+	if p.Incident == 0 {
+		return p.ID, nil
+	}
+	if err := w.step(p.in, engine.Retry{Incident: p.Incident}); err != nil {
+		return 0, err
+	}
+	for _, again := range p.in.state.Waiting() {
+		if again.Key == p.Key {
+			return again.ID, nil
 		}
 	}
-	return 0
+	return 0, fmt.Errorf("%s is not open any more", p.Element)
 }
 
 func (w *world) fail(s step) error {
 	hits, err := w.targets(s.Fail, false, "work or user task", func(p place) bool {
-		return p.Incident == 0 && (p.isWork() || p.Node.Kind == bpmn.UserTask)
+		return p.isWork() || p.Node.Kind == bpmn.UserTask
 	})
 	if err != nil {
 		return err
 	}
-	p := hits[0]
-	if p.isTask() {
-		return w.step(p.in, engine.TaskFailed{Task: p.ID, Code: s.Error, Message: s.Message, Vars: feel.Vars(s.Vars)})
-	}
-	return w.step(p.in, engine.JobFailed{Job: p.ID, Code: s.Error, Message: s.Message, Vars: feel.Vars(s.Vars)})
+	return w.each(hits, func(p place, id engine.ID) error {
+		if p.isTask() {
+			return w.step(p.in, engine.TaskFailed{Task: id, Code: s.Error, Message: s.Message, Vars: feel.Vars(s.Vars)})
+		}
+		return w.step(p.in, engine.JobFailed{Job: id, Code: s.Error, Message: s.Message, Vars: feel.Vars(s.Vars)})
+	})
 }
 
 func (w *world) message(s step) error {

@@ -159,6 +159,9 @@ func (d *decoder) activation() *activation {
 	}
 	if parts&hasBody != 0 {
 		a.body = &loopBody{total: d.int32(), started: d.int32(), completed: d.int32()}
+		for range d.count() {
+			a.body.removed = append(a.body.removed, d.int32())
+		}
 		a.body.items, _ = d.value().(feel.List)
 		a.body.results, _ = d.value().(feel.List)
 	}

@@ -138,6 +138,10 @@ func (e *encoder) activation(a *activation) error {
 		e.uint(uint64(b.total))
 		e.uint(uint64(b.started))
 		e.uint(uint64(b.completed))
+		e.uint(uint64(len(b.removed)))
+		for _, n := range b.removed {
+			e.uint(uint64(n))
+		}
 		if err := e.value(listOrNull(b.items)); err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ func TestEventRoundTrips(t *testing.T) {
 		engine.Start{Instance: 1 << 62, Element: "s", BusinessKey: "k", Vars: everyValue(), Parent: 2, ParentCall: 3, Initiator: "ann"},
 		engine.TaskCompleted{Task: 1, Version: 2, Outcome: "yes", Vars: everyValue(), By: "bob"},
 		engine.TaskAssigned{Task: 1, Version: 2, To: "x", Delegate: true, By: "y"},
+		engine.GroupChanged{Task: 1, Add: feel.List{"x", nil}, Remove: true, By: "y"},
 		engine.TaskFailed{Task: 1, Code: "c", Message: "m", Vars: everyValue()},
 		engine.JobDone{Job: 1, Vars: everyValue()}, engine.JobFailed{Job: 1, Code: "c", Message: "m"},
 		engine.TimerFired{Timer: 1}, engine.MessageArrived{Subscription: 1}, engine.SignalRaised{Subscription: 1},

@@ -71,6 +71,14 @@ type (
 		Delegate bool
 		By       string
 	}
+	// GroupChanged adds members to the multi-instance activity that an open task belongs to, or takes the task
+	// out of it. New instances run beside the others or, in a sequential group, after them.
+	GroupChanged struct {
+		Task   ID
+		Add    feel.List // members of the collection; null where the group has only a number
+		Remove bool
+		By     string
+	}
 	// TaskFailed ends a user task with a BPMN error.
 	TaskFailed struct {
 		Task    ID

@@ -33,6 +33,7 @@ type wireEvent struct {
 	Code         string          `json:"code,omitempty"`
 	Message      string          `json:"message,omitempty"`
 	Reason       string          `json:"reason,omitempty"`
+	Remove       bool            `json:"remove,omitempty"`
 	How          How             `json:"how,omitempty"`
 	Vars         json.RawMessage `json:"vars,omitempty"`
 }
@@ -50,6 +51,11 @@ func EncodeEvent(ev Event) ([]byte, error) {
 		vars = ev.Vars
 	case TaskAssigned:
 		w = wireEvent{Event: "taskAssigned", Task: ev.Task, Version: ev.Version, To: ev.To, Delegate: ev.Delegate, By: ev.By}
+	case GroupChanged:
+		w = wireEvent{Event: "groupChanged", Task: ev.Task, Remove: ev.Remove, By: ev.By}
+		if len(ev.Add) > 0 {
+			vars = feel.Vars{"add": ev.Add}
+		}
 	case TaskFailed:
 		w = wireEvent{Event: "taskFailed", Task: ev.Task, Code: ev.Code, Message: ev.Message}
 		vars = ev.Vars
@@ -92,13 +98,16 @@ func EncodeEvent(ev Event) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("engine: %T is no event", ev)
 	}
-	if len(vars) > 0 {
-		var err error
-		if w.Vars, err = typedVars(vars); err != nil {
-			return nil, err
-		}
+	data, err := json.Marshal(w)
+	if err != nil || len(vars) == 0 {
+		return data, err
 	}
-	return json.Marshal(w)
+	values, err := typedVars(vars)
+	if err != nil {
+		return nil, err
+	}
+	data = append(data[:len(data)-1], `,"vars":`...) // spliced in: Marshal would read it all again
+	return append(append(data, values...), '}'), nil
 }
 
 // DecodeEvent reads what EncodeEvent wrote.
@@ -118,6 +127,9 @@ func DecodeEvent(data []byte) (Event, error) {
 		return TaskCompleted{Task: w.Task, Version: w.Version, Outcome: w.Outcome, Vars: vars, By: w.By}, nil
 	case "taskAssigned":
 		return TaskAssigned{Task: w.Task, Version: w.Version, To: w.To, Delegate: w.Delegate, By: w.By}, nil
+	case "groupChanged":
+		add, _ := vars["add"].(feel.List)
+		return GroupChanged{Task: w.Task, Add: add, Remove: w.Remove, By: w.By}, nil
 	case "taskFailed":
 		return TaskFailed{Task: w.Task, Code: w.Code, Message: w.Message, Vars: vars}, nil
 	case "jobDone":

@@ -15,9 +15,10 @@ const maxInstances = 10_000
 
 // loopBody counts the instances of a looped activity. Its slices are replaced, never changed.
 type loopBody struct {
-	total     int32 // of a multi-instance; 0 for a standard loop
+	total     int32 // of a multi-instance, those taken out included; 0 for a standard loop
 	started   int32
 	completed int32
+	removed   []int32   // taken out, by number
 	items     feel.List // the collection; nil when there is only a number
 	results   feel.List // what OutputItem gave, in order of the instances
 }
@@ -116,7 +117,7 @@ func (r *run) leaveLoop(a *activation) error {
 		body.body.results[a.loop-1] = value
 	}
 	body.body.completed++
-	done := body.body.completed == body.body.total
+	done := body.body.done()
 	if !done && l.Completion != nil {
 		var err error
 		if done, err = r.holds(a, l.Completion); err != nil {
@@ -126,22 +127,37 @@ func (r *run) leaveLoop(a *activation) error {
 	}
 	r.end(a, Completed)
 	r.remove(a)
-	if done {
+	r.goOnLooping(body, done)
+	return nil
+}
+
+// done reports whether no instance is left to wait for.
+func (b *loopBody) done() bool { return b.completed+int32(len(b.removed)) == b.total }
+
+// goOnLooping ends the whole, or starts the next instance when they run one after the other.
+func (r *run) goOnLooping(body *activation, done bool) {
+	switch {
+	case done:
 		r.cancelInside(body, nil)
 		r.complete(body)
-		return nil
-	}
-	if l.Sequential {
+	case body.node.Loop.Sequential:
 		r.nextInstance(body)
 	}
-	return nil
 }
 
 // closeBody hands out what the instances gave, before the flows are chosen.
 func (r *run) closeBody(a *activation) {
-	if l := a.node.Loop; l.OutputList != "" {
-		r.assign(a.up, l.OutputList, a.body.results)
+	l := a.node.Loop
+	if l.OutputList == "" {
+		return
 	}
+	results := make(feel.List, 0, len(a.body.results))
+	for i, value := range a.body.results {
+		if !slices.Contains(a.body.removed, int32(i+1)) {
+			results = append(results, value)
+		}
+	}
+	r.assign(a.up, l.OutputList, results)
 }
 
 // loopVar is a variable that a looped activity has by itself (BPMN table 10.32, and the
@@ -171,10 +187,11 @@ func (a *activation) loopVars(yield func(string, feel.Value)) {
 		yield("loopCounter", number(b.started))
 		return
 	}
-	yield("nrOfInstances", number(b.total))
-	yield("numberOfInstances", number(b.total))
-	yield("nrOfActiveInstances", number(b.started-b.completed))
-	yield("numberOfActiveInstances", number(b.started-b.completed))
+	total, active := b.total-int32(len(b.removed)), b.started-b.completed-int32(len(b.removed))
+	yield("nrOfInstances", number(total))
+	yield("numberOfInstances", number(total))
+	yield("nrOfActiveInstances", number(active))
+	yield("numberOfActiveInstances", number(active))
 	yield("nrOfCompletedInstances", number(b.completed))
 	yield("numberOfCompletedInstances", number(b.completed))
 }

@@ -227,6 +227,23 @@ func TestVotesDoNotOverwriteEachOther(t *testing.T) {
 	}
 }
 
+func TestGroupGrowsAndShrinks(t *testing.T) {
+	const group = `<userTask id="sign"><multiInstanceLoopCharacteristics isSequential="%v"><extensionElements><zeebe:loopCharacteristics xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" inputCollection="= people" inputElement="person" outputCollection="signed" outputElement="= person"/></extensionElements></multiInstanceLoopCharacteristics></userTask><userTask id="after"/>
+<sequenceFlow id="f1" sourceRef="start" targetRef="sign"/><sequenceFlow id="f2" sourceRef="sign" targetRef="after"/>`
+	for _, sequential := range []bool{false, true} {
+		g := play(t, compile(t, fmt.Sprintf(group, sequential)), feel.Vars{"people": feel.List{"ann", "bob"}})
+		g.must(engine.GroupChanged{Task: g.task("sign").ID, Add: feel.List{"cid"}, By: "ann"})
+		g.must(engine.GroupChanged{Task: g.task("sign").ID, Remove: true, By: "ann"})
+		g.must(engine.TaskCompleted{Task: g.task("sign").ID, By: "bob"})
+		g.must(engine.TaskCompleted{Task: g.task("sign").ID, By: "cid"})
+		g.wantOpen("[after]")
+		if got := fmt.Sprint(g.state.Vars()["signed"]); got != "[bob cid]" {
+			t.Errorf("sequential %v: signed %s", sequential, got)
+		}
+		g.refused(engine.GroupChanged{Task: g.task("after").ID, Remove: true}, false)
+	}
+}
+
 func TestHotLoopIsAnIncident(t *testing.T) {
 	g := play(t, compile(t, `<exclusiveGateway id="x"/><task id="a"/><sequenceFlow id="f1" sourceRef="start" targetRef="x"/><sequenceFlow id="f2" sourceRef="x" targetRef="a"/><sequenceFlow id="f3" sourceRef="a" targetRef="x"/>`), nil)
 	if n := len(g.state.Incidents()); n != 1 {

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/paceline/paceline/internal/feel"
 )
@@ -12,11 +15,19 @@ import (
 var errTyped = errors.New("a value is not as it was written")
 
 func typedVars(vars feel.Vars) ([]byte, error) {
-	entries := make([]feel.Entry, 0, len(vars))
-	for _, name := range names(vars) {
-		entries = append(entries, feel.Entry{Name: name, Value: typed(vars[name])})
+	b := make([]byte, 0, 256)
+	b = append(b, '{')
+	for i, name := range names(vars) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(b, name), ':')
+		var err error
+		if b, err = appendTyped(b, vars[name]); err != nil {
+			return nil, err
+		}
 	}
-	return feel.ToJSON(feel.NewContext(entries...))
+	return append(b, '}'), nil
 }
 
 func varsOf(data []byte) (feel.Vars, error) {
@@ -40,43 +51,86 @@ func varsOf(data []byte) (feel.Vars, error) {
 	return vars, nil
 }
 
-func marked(kind string, value feel.Value) *feel.Context {
-	return feel.NewContext(feel.Entry{Name: "@", Value: kind}, feel.Entry{Name: "is", Value: value})
+func appendMarked(b []byte, kind, value string) []byte {
+	b = appendText(append(b, `{"@":`...), kind)
+	b = appendText(append(b, `,"is":`...), value)
+	return append(b, '}')
 }
 
-// typed replaces what JSON cannot tell apart.
-func typed(value feel.Value) feel.Value {
+// appendTyped writes a value so that untyped gives it back.
+func appendTyped(b []byte, value feel.Value) ([]byte, error) {
 	switch v := value.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case string:
+		return appendText(b, v), nil
+	case feel.Number:
+		return append(b, v.String()...), nil
 	case feel.Date:
-		return marked("date", v.String())
+		return appendMarked(b, "date", v.String()), nil
 	case feel.Time:
-		return marked("time", v.String())
+		return appendMarked(b, "time", v.String()), nil
 	case feel.DateTime:
-		return marked("date and time", v.String())
+		return appendMarked(b, "date and time", v.String()), nil
 	case feel.MonthDuration:
-		return marked("months", feel.Int(int64(v)))
+		return appendMarked(b, "months", strconv.FormatInt(int64(v), 10)), nil
 	case feel.Duration:
-		return marked("duration", v.String())
+		return appendMarked(b, "duration", v.String()), nil
 	case feel.List:
-		l := make(feel.List, len(v))
-		for i, item := range v {
-			l[i] = typed(item)
-		}
-		return l
+		return appendTypedList(b, v)
 	case *feel.Range:
-		return marked("range", feel.List{v.LowClosed, typed(v.Low), typed(v.High), v.HighClosed})
+		b, err := appendTypedList(append(b, `{"@":"range","is":`...), feel.List{v.LowClosed, v.Low, v.High, v.HighClosed})
+		return append(b, '}'), err
 	case *feel.Context:
-		entries := make([]feel.Entry, v.Len())
-		for i := range entries {
-			entries[i] = feel.Entry{Name: v.At(i).Name, Value: typed(v.At(i).Value)}
+		if _, own := v.Get("@"); !own {
+			return appendTypedContext(b, v)
 		}
-		c := feel.NewContext(entries...)
-		if _, own := v.Get("@"); own {
-			return marked("context", c)
-		}
-		return c
+		b, err := appendTypedContext(append(b, `{"@":"context","is":`...), v)
+		return append(b, '}'), err
 	}
-	return value
+	return nil, fmt.Errorf("a variable holds a %T, which cannot be kept", value)
+}
+
+func appendTypedList(b []byte, l feel.List) ([]byte, error) {
+	b = append(b, '[')
+	for i, item := range l {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = appendTyped(b, item); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, ']'), nil
+}
+
+func appendTypedContext(b []byte, c *feel.Context) ([]byte, error) {
+	b = append(b, '{')
+	for i := range c.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendText(b, c.At(i).Name), ':')
+		var err error
+		if b, err = appendTyped(b, c.At(i).Value); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendText writes a JSON string; the encoder is needed only for what is not plain.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string always has JSON
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 func untyped(value feel.Value) (feel.Value, error) {
@@ -125,11 +179,8 @@ func unmarked(kind, is feel.Value) (feel.Value, error) {
 	case "duration":
 		return parsedText(s, feel.ParseDuration)
 	case "months":
-		if n, ok := is.(feel.Number); ok {
-			i, whole := n.Int64()
-			if whole {
-				return feel.MonthDuration(i), nil
-			}
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return feel.MonthDuration(n), nil
 		}
 	case "context":
 		if c, ok := is.(*feel.Context); ok {
