@@ -8,6 +8,7 @@ import (
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/db/dbtest"
+	"github.com/paceline/paceline/internal/errs"
 )
 
 // killers end the connections of a server that are waiting for a lock, and say how many.
@@ -107,6 +108,80 @@ func TestEndedContextStopsACommit(t *testing.T) {
 			t.Error(err)
 		}
 		if err := commitOne(t, d, step(1, 1)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A server that was restarted leaves broken connections in the pools. Where the driver
+// finds that before it sends, nobody notices; PostgreSQL's does not look at connections
+// that were used within the last second, and then the outcome is unknown, never wrong.
+func TestStaleConnections(t *testing.T) {
+	for kind, list := range map[string]string{
+		"postgres": "SELECT pid FROM pg_stat_activity WHERE application_name = 'paceline' AND pid <> pg_backend_pid()",
+		"mariadb":  "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			dsn := dbtest.DSN(t, kind)
+			d, other := dbtest.OpenDSN(t, dsn), dbtest.OpenDSN(t, dsn)
+			if err := d.Migrate(t.Context(), migrations()); err != nil {
+				t.Fatal(err)
+			}
+			addInstances(t, d, 5)
+			restart := func() {
+				ids, err := db.All(t.Context(), other, func(s db.Scanner) (id int, err error) { return id, s.Scan(&id) }, list)
+				if err != nil || len(ids) == 0 {
+					t.Fatal(ids, err)
+				}
+				for _, id := range ids {
+					kill := "KILL CONNECTION ?"
+					if kind == "postgres" {
+						kill = "SELECT pg_terminate_backend(?)"
+					}
+					rows, err := other.Query(t.Context(), kill, id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					rows.Close()
+				}
+				for left := 1; left > 0; {
+					left = count(t, other, "SELECT count(*) FROM ("+list+") l")
+				}
+			}
+			writes := map[string]func() error{
+				"Commit": func() error { return commitOne(t, d, step(1, 1)) },
+				"Tx": func() error {
+					return d.Insert(t.Context(), db.Row{Table: &candidates, Values: []any{1, 1}})
+				},
+				"Exec":  func() error { _, err := d.Exec(t.Context(), "UPDATE instance SET status = 3"); return err },
+				"Query": func() error { return d.Ping(t.Context()) },
+			}
+			for name, write := range writes {
+				if err := commitOne(t, d, &db.Change{Claims: []db.Claim{{Key: name}}}); err != nil { // opens the connection that will break
+					t.Fatal(err)
+				}
+				restart()
+				err := write()
+				for tries := 0; tries < 30 && kind == "postgres" && errs.Is(err, errs.Unavailable); tries++ {
+					err = write()
+				}
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEndedContextRollsBackATx(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+			err := tx.Insert(ctx, db.Row{Table: &candidates, Values: []any{1, 1}})
+			cancel()
+			return err
+		})
+		if !errors.Is(err, context.Canceled) || count(t, d, "SELECT count(*) FROM task_candidate") != 0 {
 			t.Error(err)
 		}
 	})

@@ -200,7 +200,7 @@ func (d *DB) commitMembers(ctx context.Context, members []*member) {
 	switch {
 	case fault == faultLost || errors.Is(err, context.DeadlineExceeded):
 		g.end(&refusal{ErrUnknown, d.scrub(err)})
-	case fault == faultAway || fault == faultRetry:
+	case fault == faultAway || fault == faultStale || fault == faultRetry:
 		g.end(d.explain(err))
 	case len(g.members) == 1:
 		d.commitRefused(detached, g, err)

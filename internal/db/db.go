@@ -108,11 +108,11 @@ type Claim struct {
 
 // Change is what one transition writes: all of it, or nothing.
 //
-// It is the difference between before and after, so no row appears in it twice: a row
-// that is inserted and then set is inserted as it ends. Gones delete rows that were
-// there before the Change, never ones it inserts. Two Changes of one group that
-// concern the same rows share a guard, a claim or the row of a Set; they are then
-// applied in their order. Between others no order is promised.
+// It is the difference between before and after, so it names no row twice: a row that
+// is inserted and then set is inserted as it ends. Gones come first: they delete rows
+// that were there before the Change, never ones it inserts, and a key may go and come
+// again. Changes of one group that name the same row are applied in their order; between
+// others no order is promised.
 type Change struct {
 	Guards  []Guard
 	Claims  []Claim

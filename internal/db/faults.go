@@ -18,7 +18,8 @@ const (
 	faultRetry           // deadlock, serialization, busy: nothing was written, try again
 	faultDuplicate       // a unique key exists already
 	faultData            // another constraint, or a value the database refuses
-	faultAway            // no connection: nothing was sent
+	faultStale           // the connection was broken before anything was sent; another may do
+	faultAway            // no connection can be made
 	faultLost            // the connection broke: what was sent may have happened
 )
 
@@ -35,7 +36,7 @@ func commonFault(err error) fault {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return faultOther
 	case errors.Is(err, driver.ErrBadConn): // by contract: nothing was sent
-		return faultAway
+		return faultStale
 	case errors.As(err, &op) && op.Op == "dial":
 		return faultAway
 	case errors.Is(err, sql.ErrConnDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),

@@ -39,18 +39,16 @@ type part struct {
 	columns []*Column // of each row's values
 	rows    [][]any   // values as plain makes them
 	member  []int     // rows[i] is of members[member[i]]
+	shape   string    // names kind, table and columns
 }
 
-func (p *part) shape() string {
-	var b strings.Builder
-	b.WriteString(partNames[p.kind])
-	b.WriteByte(' ')
-	b.WriteString(p.table.Name)
-	for _, c := range p.columns {
-		b.WriteByte(' ')
-		b.WriteString(c.Name)
+// named notes the name of the part's shape, once its columns are known.
+func (p *part) named() {
+	names := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		names[i] = c.Name
 	}
-	return b.String()
+	p.shape = partNames[p.kind] + " " + p.table.Name + " " + strings.Join(names, " ")
 }
 
 // newGroup sorts the members' rows into parts. A member with a wrong value gets its
@@ -70,14 +68,10 @@ func newGroup(members []*member, now int64) *group {
 	return g
 }
 
-// sort puts the parts, and the rows a database locks, into one order for all nodes.
+// sort puts the parts into one order for all nodes, and leaves out what has no rows.
 func (g *group) sort() {
-	shapes := make(map[*part]string, len(g.parts))
-	for _, p := range g.parts {
-		shapes[p] = p.shape()
-	}
 	slices.SortFunc(g.parts, func(a, b *part) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(shapes[a], shapes[b]))
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.shape, b.shape))
 	})
 	g.parts = slices.DeleteFunc(g.parts, func(p *part) bool { return len(p.rows) == 0 })
 }
@@ -86,7 +80,7 @@ func (g *group) sort() {
 func (g *group) key() string {
 	var b strings.Builder
 	for _, p := range g.parts {
-		b.WriteString(p.shape())
+		b.WriteString(p.shape)
 		b.WriteByte('\n')
 	}
 	return b.String()
@@ -253,8 +247,6 @@ func (b *builder) part(kind partKind, t *Table, columns []string) (*part, error)
 			return nil, fmt.Errorf("db: a set of %s without columns", t.Name)
 		}
 		p.keys, names = len(t.Key), slices.Concat(t.Key, columns)
-	case partGone:
-		p.keys, names = 1, columns
 	default:
 		p.keys, names = len(t.Key), t.names()
 	}
@@ -265,16 +257,21 @@ func (b *builder) part(kind partKind, t *Table, columns []string) (*part, error)
 		}
 		p.columns = append(p.columns, c)
 	}
-	shape := p.shape()
+	b.parts[key] = b.sameShape(p)
+	return b.parts[key], nil
+}
+
+// sameShape finds a part like p that was made for another list of the same columns, or
+// adds p.
+func (b *builder) sameShape(p *part) *part {
+	p.named()
 	for _, other := range b.group.parts {
-		if other.kind == kind && other.table == t && len(other.columns) == len(p.columns) && other.shape() == shape {
-			b.parts[key] = other
-			return other, nil
+		if other.table == p.table && other.shape == p.shape {
+			return other
 		}
 	}
-	b.parts[key] = p
 	b.group.parts = append(b.group.parts, p)
-	return p, nil
+	return p
 }
 
 func (b *builder) gone(gone *Gone) (*part, error) {
@@ -290,15 +287,13 @@ func (b *builder) gone(gone *Gone) (*part, error) {
 			return p, nil
 		}
 	}
-	p := &part{kind: partGone, table: gone.Table, keys: 1, columns: []*Column{c}}
-	b.group.parts = append(b.group.parts, p)
-	return p, nil
+	return b.sameShape(&part{kind: partGone, table: gone.Table, keys: 1, columns: []*Column{c}}), nil
 }
 
 // row adds the values of the member that is being added.
 func (b *builder) row(p *part, values []any) error {
 	if len(values) != len(p.columns) {
-		return fmt.Errorf("db: %d values for the %d columns of %s", len(values), len(p.columns), p.shape())
+		return fmt.Errorf("db: %d values for the %d columns of %s", len(values), len(p.columns), p.shape)
 	}
 	row := make([]any, len(values))
 	for i, c := range p.columns {

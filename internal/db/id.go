@@ -82,19 +82,3 @@ func (s *IDs) Next() ID {
 	s.mu.Unlock()
 	return ID(drawn)<<nodeBits | s.node
 }
-
-// Micros is the SQL form of a time: microseconds since 1970 UTC. The zero time is 0.
-func Micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-// Time is the Go form of Micros; 0 is the zero time.
-func Time(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
-}

@@ -43,7 +43,7 @@ func (o *oracle) commit(ctx context.Context, d *DB, g *group) error {
 	}
 	d.trip(1)
 	if err := tx.Commit(); err != nil {
-		if d.dialect.fault(err) == faultAway { // the driver says so of a connection that broke
+		if d.dialect.fault(err) == faultStale { // the driver says so of every connection that broke
 			return fmt.Errorf("%w: %w", errLost, err)
 		}
 		return err

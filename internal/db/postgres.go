@@ -146,8 +146,11 @@ func (*postgres) fault(err error) fault {
 		return faultOther
 	}
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) || pgconn.SafeToRetry(err) {
+	switch {
+	case errors.As(err, &connect):
 		return faultAway
+	case pgconn.SafeToRetry(err):
+		return faultStale
 	}
 	return commonFault(err)
 }

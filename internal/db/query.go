@@ -133,13 +133,19 @@ func (d *DB) QueryRow(ctx context.Context, query string, args ...any) Scanner {
 	return d.queryRow(ctx, d.pools.read, query, args)
 }
 
-// Exec writes with one statement, which is a transaction by itself.
+// Exec writes with one statement, which is a transaction by itself. Once it is sent, an
+// ended ctx does not cut it off.
 func (d *DB) Exec(ctx context.Context, query string, args ...any) (affected int64, err error) {
 	if inTx(ctx) {
 		return 0, errNested
 	}
-	err = d.retry(ctx, func() (err error) {
-		affected, err = d.exec(ctx, d.pools.write, query, args)
+	err = d.retry(ctx, func() error {
+		conn, err := d.pools.write.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		affected, err = d.exec(context.WithoutCancel(ctx), conn, query, args)
 		return err
 	})
 	if err != nil && d.dialect.fault(err) == faultLost {
@@ -171,7 +177,7 @@ func (d *DB) explain(err error) error {
 	switch d.dialect.fault(err) {
 	case faultDuplicate:
 		return &refusal{ErrDuplicate, d.scrub(err)}
-	case faultAway, faultLost:
+	case faultAway, faultStale, faultLost:
 		return errs.New(errs.Unavailable, "the database is away: %s", d.scrub(err))
 	case faultRetry:
 		return errs.New(errs.Unavailable, "the database is too busy: %w", err) // retry looks for the cause

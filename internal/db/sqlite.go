@@ -204,8 +204,7 @@ func (s *sqlite) prepareGroup(ctx context.Context, d *DB, g *group) (checks, wri
 		s.prepared = make(map[string]preparedPart)
 	}
 	for i, p := range g.parts {
-		key := p.shape()
-		made, ok := s.prepared[key]
+		made, ok := s.prepared[p.shape]
 		if !ok {
 			check, write := sqlitePart(p)
 			if made.write, err = d.pools.hot.PrepareContext(ctx, write); err != nil {
@@ -216,7 +215,7 @@ func (s *sqlite) prepareGroup(ctx context.Context, d *DB, g *group) (checks, wri
 					return nil, nil, err
 				}
 			}
-			s.prepared[key] = made
+			s.prepared[p.shape] = made
 		}
 		checks[i], writes[i] = made.check, made.write
 	}

@@ -42,9 +42,16 @@ func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error)
 	return d.explain(err)
 }
 
+// txOnce begins apart from ctx, so that an ended ctx stops the statements and what comes
+// after them, but does not cut off the commit.
 func (d *DB) txOnce(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	conn, err := d.pools.write.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
 	d.trip(1)
-	tx, err := d.pools.write.BeginTx(ctx, nil)
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return err
 	}
@@ -52,11 +59,15 @@ func (d *DB) txOnce(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	if err := fn(context.WithValue(ctx, inTxKey{}, true), &Tx{d, tx}); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	d.trip(1)
 	if err = tx.Commit(); err == nil {
 		return nil
 	}
-	if fault := d.dialect.fault(err); fault == faultLost || fault == faultAway {
+	switch d.dialect.fault(err) {
+	case faultLost, faultStale, faultAway:
 		return &refusal{ErrUnknown, d.scrub(err)}
 	}
 	return err
@@ -133,19 +144,32 @@ func place(t *Table, c *Column, err error) error {
 	return fmt.Errorf("db: %s.%s: %w", t.Name, c.Name, err)
 }
 
-const maxTries = 12
+const (
+	maxTries  = 12 // while the database is busy: about a second and a half
+	maxBroken = 40 // connections; more than a restarted server leaves broken in a pool
+)
 
 // retry runs op again while the database says that trying again may help.
 func (d *DB) retry(ctx context.Context, op func() error) error {
-	for try := 1; ; try++ {
+	busy, broken := 0, 0
+	for {
 		err := op()
-		if err == nil || try == maxTries || d.dialect.fault(err) != faultRetry {
+		if err == nil {
+			return nil
+		}
+		switch d.dialect.fault(err) {
+		case faultRetry:
+			if busy++; busy == maxTries || pause(ctx, busy) != nil {
+				return err
+			}
+		case faultStale: // at once, on the next connection
+			if broken++; broken == maxBroken {
+				return err
+			}
+		default:
 			return err
 		}
 		d.stats.retries.Add(1)
-		if pause(ctx, try) != nil {
-			return err
-		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/paceline/paceline/internal/errs"
@@ -112,4 +113,20 @@ func (c *Column) fit(v any) (any, error) {
 		}
 	}
 	return nil, fmt.Errorf("a %T does not fit the column", v)
+}
+
+// Micros is the SQL form of a time: microseconds since 1970 UTC. The zero time is 0.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Time is the Go form of Micros; 0 is the zero time.
+func Time(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
 }

@@ -7,7 +7,6 @@ package dbtest
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -117,9 +116,4 @@ func shared(kind string) (*Server, error) {
 	s.server, s.err = Start(kind, Options{})
 	servers.byKind[kind] = s
 	return s.server, s.err
-}
-
-// missing says that a program is not installed.
-func missing(program, cure string) error {
-	return fmt.Errorf("%s is not installed: %s", program, cure)
 }

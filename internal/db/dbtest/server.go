@@ -220,7 +220,7 @@ func find(k kind) ([]string, error) {
 			}
 		}
 		if paths[i] == "" {
-			return nil, missing(program, k.cure)
+			return nil, fmt.Errorf("%s is not installed: %s", program, k.cure)
 		}
 	}
 	return paths, nil
