@@ -110,3 +110,10 @@ func RenderQuery(name, query string, args ...any) (string, []any, error) {
 
 // CheckTable is what Migrate does first.
 func CheckTable(t *Table) error { return t.check() }
+
+// Waiting is how many keys wait to be read.
+func (l *Lookup[K, V]) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}

@@ -1,6 +1,8 @@
 package db_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -49,7 +51,8 @@ func TestRedact(t *testing.T) {
 
 func TestDefaultFile(t *testing.T) {
 	dir := t.TempDir()
-	d, err := db.Open(t.Context(), db.Config{Dir: dir + "/new dir%41?"})
+	dir = filepath.Join(dir, "new dir%41?b=#c")
+	d, err := db.Open(t.Context(), db.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +61,9 @@ func TestDefaultFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := d.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "paceline.db")); err != nil {
 		t.Error(err)
 	}
 	if _, err := d.Query(t.Context(), "UPDATE instance SET status = 1 RETURNING id"); err == nil {

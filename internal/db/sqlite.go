@@ -30,18 +30,14 @@ type preparedPart struct{ check, write *sql.Stmt }
 func (*sqlite) kind() string { return "sqlite" }
 
 func (*sqlite) open(cfg Config) (pools, error) {
-	path, options, _ := strings.Cut(strings.TrimPrefix(cfg.DSN, "sqlite:"), "?")
-	query, err := url.ParseQuery(options)
-	if err != nil {
-		return pools{}, err
+	path, sync, found := strings.Cut(strings.TrimPrefix(cfg.DSN, "sqlite:"), "?sync=")
+	if !found {
+		sync = "full"
 	}
-	sync := strings.ToUpper(query.Get("sync"))
 	switch sync {
-	case "":
-		sync = "FULL"
-	case "FULL", "NORMAL", "OFF":
+	case "full", "normal", "off":
 	default:
-		return pools{}, fmt.Errorf("sync=%s: expected full, normal or off", query.Get("sync"))
+		return pools{}, fmt.Errorf("sync=%s: expected full, normal or off", sync)
 	}
 	if path == "" || path == ":memory:" {
 		return pools{}, errors.New("expected the path of a file")

@@ -254,7 +254,8 @@ func template(name string, k kind, programs []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, fmt.Sprintf("%s-%d", name, info.ModTime().Unix()))
+	made := fmt.Sprint(info.ModTime(), k.files(programs, "").Args) // another version makes other files
+	dir := filepath.Join(cache, fmt.Sprintf("%s-%x", name, sha256.Sum256([]byte(made)))[:len(cache)+len(name)+18])
 	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", err
