@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -255,7 +256,7 @@ func template(name string, k kind, programs []string) (string, error) {
 		return "", err
 	}
 	made := fmt.Sprint(info.ModTime(), k.files(programs, "").Args) // another version makes other files
-	dir := filepath.Join(cache, fmt.Sprintf("%s-%x", name, sha256.Sum256([]byte(made)))[:len(cache)+len(name)+18])
+	dir := filepath.Join(cache, fmt.Sprintf("%s-%08x", name, crc32.ChecksumIEEE([]byte(made))))
 	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", err
