@@ -413,7 +413,7 @@ func (p *player) disturb() error {
 // that the account of open work matches the state, that each running instance can go on, that everything ends in
 // the end, and that the history replays to the same bytes.
 func TestSimulation(t *testing.T) {
-	models := 1500
+	models := 800
 	if testing.Short() {
 		models = 60
 	}
