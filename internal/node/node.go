@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	})
 	n.tickets = ticket.New(ticket.Deps{
 		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: process.NewQuery(n.db, n.apps),
-		NewID: n.member.NewID, Ring: n.ring, Now: now, Log: log,
+		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
 	n.api, err = api.New(
 		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Origins: cfg.Origins},

@@ -18,37 +18,75 @@ import (
 
 // task is an open task that an actor sees.
 type task struct {
-	item
-	candidate bool  // the actor is one of its candidates
-	version   int64 // of its instance
+	openTask
+	candidate bool // the actor is one of its candidates
 }
 
-// findTask reads an open task that the actor may see.
+// openTask is an open task as everybody finds it.
+type openTask struct {
+	item
+	candidates []db.ID
+	version    int64 // of its instance
+}
+
+// findTask reads an open task that the actor may see. Who has it or may claim it sees
+// its ticket; whether others do is asked.
 func (s *Service) findTask(ctx context.Context, actor *org.Actor, id db.ID) (*task, error) {
 	if actor == nil {
 		return nil, actor.Require(org.WorkTasks)
 	}
-	var b builder
-	b.add("SELECT "+itemColumns+", instance.version, (SELECT COUNT(*) FROM task_candidate c WHERE c.task = task.id AND c.principal IN (?))", db.In(actor.Principals))
-	b.add(" FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance WHERE task.id = ? AND ", id)
-	b.addWith(s.access(actor).sees())
-	scan := func(row db.Scanner) (*task, error) {
-		t := &task{}
-		var candidates int
-		var err error
-		t.item, err = s.scanItem(row, &t.version, &candidates)
-		t.candidate = candidates > 0
-		return t, err
-	}
-	found, err := db.All(ctx, s.db, scan, b.text, b.args...)
+	missing := errs.New(errs.NotFound, "there is no open task %s, or you may not see it", id).
+		WithCure("it may be done already: look at the inbox or at the ticket again")
+	found, known, err := s.openTasks.Find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
-		return nil, errs.New(errs.NotFound, "there is no open task %s, or you may not see it", id).
-			WithCure("it may be done already: look at the inbox or at the ticket again")
+	if !known {
+		return nil, missing
 	}
-	return found[0], nil
+	t := &task{openTask: found, candidate: slices.ContainsFunc(found.candidates, actor.Is)}
+	if (t.candidate || t.open.Assignee == actor.ID) && actor.InApp(t.App) {
+		return t, nil
+	}
+	err = s.mustSee(ctx, actor, t.Ticket)
+	if errs.Is(err, errs.NotFound) {
+		err = missing
+	}
+	return t, err
+}
+
+// readTasks reads open tasks and their candidates. They are the most frequent question
+// of all, so many callers share a read.
+func (s *Service) readTasks(ctx context.Context, ids []db.ID) (map[db.ID]openTask, error) {
+	scan := func(row db.Scanner) (t openTask, err error) {
+		t.item, err = s.scanItem(row, &t.version)
+		return t, err
+	}
+	found, err := db.All(ctx, s.db, scan, "SELECT "+itemColumns+
+		", instance.version FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance WHERE task.id IN (?)", db.In(ids))
+	if err != nil {
+		return nil, err
+	}
+	tasks := make(map[db.ID]openTask, len(found))
+	for _, t := range found {
+		tasks[t.Task] = t
+	}
+	rows, err := s.db.Query(ctx, "SELECT c.task, c.principal FROM task_candidate c WHERE c.task IN (?)", db.In(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, principal db.ID
+		if err := rows.Scan(&id, &principal); err != nil {
+			return nil, err
+		}
+		if t, ok := tasks[id]; ok {
+			t.candidates = append(t.candidates, principal)
+			tasks[id] = t
+		}
+	}
+	return tasks, rows.Err()
 }
 
 // TaskView is a task as its page shows it.

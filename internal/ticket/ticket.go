@@ -13,7 +13,6 @@
 package ticket
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/paceline/paceline/internal/app"
@@ -32,9 +31,10 @@ type Service struct {
 	query   *process.Query
 	newID   func() db.ID
 	numbers *numbers
-	ring    func(topic, key string)
-	now     func() time.Time
-	log     *slog.Logger
+
+	openTasks *db.Lookup[db.ID, openTask]
+	ring      func(topic, key string)
+	now       func() time.Time
 }
 
 // Deps are what the use cases stand on.
@@ -48,7 +48,6 @@ type Deps struct {
 	// Ring tells listeners that something changed; called after commit.
 	Ring func(topic, key string)
 	Now  func() time.Time
-	Log  *slog.Logger
 }
 
 // Status of a ticket.
@@ -96,10 +95,12 @@ type Person struct {
 
 // New makes the use cases.
 func New(deps Deps) *Service {
-	return &Service{
+	s := &Service{
 		db: deps.DB, apps: deps.Apps, org: deps.Org, process: deps.Process, query: deps.Query, newID: deps.NewID,
-		numbers: newNumbers(deps.DB, deps.Now), ring: deps.Ring, now: deps.Now, log: deps.Log,
+		numbers: newNumbers(deps.DB, deps.Now), ring: deps.Ring, now: deps.Now,
 	}
+	s.openTasks = db.NewLookup(s.readTasks)
+	return s
 }
 
 // person names a user, also one that is gone.

@@ -65,7 +65,7 @@ func newWorld(t testing.TB, d *db.DB) *world {
 	})
 	w.tickets = ticket.New(ticket.Deps{
 		DB: d, Apps: w.apps, Org: w.org, Process: runtime, Query: process.NewQuery(d, w.apps),
-		NewID: member.NewID, Ring: ring, Now: time.Now, Log: log,
+		NewID: member.NewID, Ring: ring, Now: time.Now,
 	})
 	w.seed(ctx)
 	must(t, runtime.Start(ctx))
