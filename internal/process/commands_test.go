@@ -182,6 +182,22 @@ func TestConcurrentRepeatsHappenOnce(t *testing.T) {
 	})
 }
 
+// The keys are what makes a repeat harmless: without them it happens again.
+func TestARepeatWithoutKeysHappensAgain(t *testing.T) {
+	quick(t, func(t *testing.T, w *world) {
+		n := w.node(func(c *process.Config, _ *process.Deps) { c.Unkeyed = true })
+		def := w.define(sequence("p", `<userTask id="a"/>`))
+		once := db.WithOnce(t.Context(), db.Once{Key: "k", Hash: "h"})
+		for range 2 {
+			_, err := n.Submit(once, process.Command{Definition: def, Event: engine.Start{}})
+			must(t, err)
+		}
+		if got := w.count("instance"); got != 2 {
+			t.Errorf("%d instances, want 2", got)
+		}
+	})
+}
+
 // One bad command of a group hurts no other of it, also when only the database sees that it is bad.
 func TestABadCommandFailsAlone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

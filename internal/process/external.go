@@ -63,7 +63,7 @@ func (r *Runtime) FailJob(ctx context.Context, id db.ID, cause error) (Result, e
 		}
 		due := r.now().Add(backoff(r.cfg.Backoff, 1, time.Hour))
 		_, err := r.deps.DB.Exec(ctx, "UPDATE job SET retries = ?, due = ?, error = ? WHERE id = ? AND owner = ? AND retries = ?",
-			x.retries-1, due.UnixMicro(), cause.Error(), id, external, x.retries)
+			x.retries-1, due.UnixMicro(), cut(cause.Error(), messageMost), id, external, x.retries)
 		return nil, err
 	})
 }

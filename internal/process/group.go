@@ -204,7 +204,7 @@ func (w *rows) claim(c *call) (json.RawMessage, error) {
 		}
 		res.Answer = answer
 	}
-	if c.once.Key == "" {
+	if c.once.Key == "" || w.r.cfg.Unkeyed && !c.machine {
 		return res.Answer, nil
 	}
 	kept, err := json.Marshal(res)

@@ -58,6 +58,9 @@ type work struct {
 	tries  int          // attempts that this node has made
 }
 
+// varsMost is how many jobs keep their variables in memory; the others read the instance again.
+const varsMost = 1000
+
 func (w *rows) openJob(e *engine.OpenJob) error {
 	retries := w.r.cfg.Retries
 	if e.Node.Work != nil && e.Node.Work.Retries > 0 {
@@ -67,7 +70,11 @@ func (w *rows) openJob(e *engine.OpenJob) error {
 	if w.r.deps.Handlers[e.Type] != nil {
 		kind = jobWork
 	}
-	w.job(&job{id: db.ID(e.Job), kind: kind, typ: e.Type, node: e.Node.ID, retries: retries, work: &work{vars: e.Vars}})
+	j := &job{id: db.ID(e.Job), kind: kind, typ: e.Type, node: e.Node.ID, retries: retries, work: &work{}}
+	if w.r.jobs.len() < varsMost {
+		j.work.vars = e.Vars
+	}
+	w.job(j)
 	return nil
 }
 
@@ -93,6 +100,9 @@ func (j *jobs) doWork(ctx context.Context, x *job) error {
 	return j.r.give(ctx, x, x.instance, x.work.result)
 }
 
+// messageMost bounds what is kept of an error, in characters.
+const messageMost = 4000
+
 // final errors are not tried again.
 func final(err error) bool {
 	var coded *BPMNError
@@ -106,9 +116,9 @@ func result(job Job, vars feel.Vars, err error) engine.Event {
 	case err == nil:
 		return engine.JobDone{Job: engine.ID(job.ID), Vars: vars}
 	case errors.As(err, &coded):
-		return engine.JobFailed{Job: engine.ID(job.ID), Code: coded.Code, Message: coded.Message, Vars: coded.Vars}
+		return engine.JobFailed{Job: engine.ID(job.ID), Code: coded.Code, Message: cut(coded.Message, messageMost), Vars: coded.Vars}
 	}
-	return engine.JobFailed{Job: engine.ID(job.ID), Message: err.Error()}
+	return engine.JobFailed{Job: engine.ID(job.ID), Message: cut(err.Error(), messageMost)}
 }
 
 // describe makes what the handler sees. NotFound: the instance is no more, or does not wait for the job.
@@ -180,7 +190,7 @@ func (j *jobs) retry(ctx context.Context, x *job, cause error) error {
 	x.work.tries++
 	due := j.r.now().Add(backoff(j.r.cfg.Backoff, x.work.tries, time.Hour))
 	n, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET retries = ?, due = ?, error = ? WHERE id = ? AND owner = ? AND epoch = ?",
-		x.retries-1, due.UnixMicro(), cause.Error(), x.id, j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
+		x.retries-1, due.UnixMicro(), cut(cause.Error(), messageMost), x.id, j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
 )
 
 // two is a table for folding: its rows are found by id, or by owner.
@@ -151,7 +152,7 @@ func TestCacheKeepsTheNewestWithinItsBound(t *testing.T) {
 }
 
 func TestPeopleGoFirstAndMachinesAreNotStopped(t *testing.T) {
-	l := newLane(&Runtime{cfg: Config{GroupMax: 16, GroupBytes: 1000, LaneQueue: 100}})
+	l := newLane(&Runtime{cfg: Config{GroupMax: 16, GroupBytes: 1000, LaneQueue: 100, LaneBytes: 3000}})
 	l.open = true
 	for range 40 {
 		must(t, l.add(&call{machine: true, event: make([]byte, 10)}))
@@ -168,9 +169,13 @@ func TestPeopleGoFirstAndMachinesAreNotStopped(t *testing.T) {
 		t.Errorf("a group of %d with %d machines; want 16 with 2 after the people", len(group), machines)
 	}
 
-	l.people, l.machines = nil, nil
-	for range 3 {
+	for len(l.take()) > 0 {
+	}
+	for range 5 {
 		must(t, l.add(&call{event: make([]byte, 600)}))
+	}
+	if err := l.add(&call{event: make([]byte, 600)}); !errs.Is(err, errs.Exhausted) {
+		t.Errorf("more bytes than may wait: %v", err)
 	}
 	if n := len(l.take()); n != 1 {
 		t.Errorf("%d large commands in a group, want 1", n)

@@ -154,11 +154,11 @@ func (j *jobs) wants(due time.Time) bool {
 	return j.open && len(j.byID) < j.r.cfg.JobQueue && due.Before(j.r.now().Add(j.r.cfg.Ahead))
 }
 
-// room is how many more jobs fit into memory.
-func (j *jobs) room() int {
+// len counts the jobs in memory, those being done among them.
+func (j *jobs) len() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.r.cfg.JobQueue - len(j.byID)
+	return len(j.byID)
 }
 
 // add takes a job that this node holds.

@@ -21,6 +21,7 @@ type lane struct {
 	open     bool
 	people   []*call // taken first
 	machines []*call
+	bytes    int           // of all that wait
 	wake     chan struct{} // holds one token when there may be something to take
 }
 
@@ -59,11 +60,12 @@ func (l *lane) add(c *call) error {
 	if c.machine {
 		queue = &l.machines
 	}
-	if len(*queue) >= limit {
-		return errs.New(errs.Exhausted, "%d commands wait already for this part of the engine", limit).RetryAfter(time.Second).
-			WithCure("come back after the time named; the database is the bottleneck")
+	if len(*queue) >= limit || l.bytes+len(c.event) > l.r.cfg.LaneBytes {
+		return errs.New(errs.Exhausted, "%d commands of %d KB wait already for this part of the engine", len(*queue), l.bytes>>10).
+			RetryAfter(time.Second).WithCure("come back after the time named; the database is the bottleneck")
 	}
 	*queue = append(*queue, c)
+	l.bytes += len(c.event)
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -111,7 +113,11 @@ func (l *lane) take() []*call {
 	taken := take(nil, &l.people, &first)
 	room.calls -= len(taken)
 	room.bytes = first.bytes
-	return take(taken, &l.machines, &room)
+	taken = take(taken, &l.machines, &room)
+	for _, c := range taken {
+		l.bytes -= len(c.event)
+	}
+	return taken
 }
 
 // group is what still fits into one commit.

@@ -59,7 +59,7 @@ func (j *jobs) takeOrphans(ctx context.Context) error {
 // takeAll leases the jobs that match, batch by batch, while there is room for them.
 func (j *jobs) takeAll(ctx context.Context, where string, args func() []any) error {
 	for ctx.Err() == nil {
-		limit := min(batch, j.room())
+		limit := min(batch, j.r.cfg.JobQueue-j.len())
 		if limit <= 0 {
 			return nil
 		}

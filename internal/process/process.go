@@ -20,6 +20,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -32,7 +33,8 @@ import (
 // Config of a Runtime. The zero value of a field stands for its default.
 type Config struct {
 	Lanes       int           // committers; 2
-	LaneQueue   int           // commands that may wait in one lane; 4096
+	LaneQueue   int           // commands that may wait in one lane, of people and of machines each; 4096
+	LaneBytes   int           // of the commands that wait in one lane; 64 MB
 	GroupMax    int           // commands in one commit; 256
 	GroupBytes  int           // of the commands in one commit; 4 MB
 	CacheBytes  int64         // of encoded states kept by (id, version); 64 MB
@@ -44,34 +46,27 @@ type Config struct {
 	PollEvery   time.Duration // between looks for due timers and orphaned jobs; 1 s
 	Ahead       time.Duration // a timer due within it is held in memory; 5 s
 	MessageWait time.Duration // how long a thrown message looks for a receiver; 1 h
+
+	// Unkeyed leaves the callers' idempotency keys out of the transactions. It is for showing that a
+	// test of the whole would notice.
+	Unkeyed bool
 }
 
 func (c Config) withDefaults() Config {
-	def := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	span := func(v *time.Duration, d time.Duration) {
-		if *v == 0 {
-			*v = d
-		}
-	}
-	def(&c.Lanes, 2)
-	def(&c.LaneQueue, 4096)
-	def(&c.GroupMax, 256)
-	def(&c.GroupBytes, 4<<20)
-	def(&c.Workers, 32)
-	def(&c.JobQueue, 20_000)
-	def(&c.Retries, 3)
-	if c.CacheBytes == 0 {
-		c.CacheBytes = 64 << 20
-	}
-	span(&c.JobTimeout, time.Minute)
-	span(&c.Backoff, time.Second)
-	span(&c.PollEvery, time.Second)
-	span(&c.Ahead, 5*time.Second)
-	span(&c.MessageWait, time.Hour)
+	c.Lanes = cmp.Or(c.Lanes, 2)
+	c.LaneQueue = cmp.Or(c.LaneQueue, 4096)
+	c.LaneBytes = cmp.Or(c.LaneBytes, 64<<20)
+	c.GroupMax = cmp.Or(c.GroupMax, 256)
+	c.GroupBytes = cmp.Or(c.GroupBytes, 4<<20)
+	c.CacheBytes = cmp.Or(c.CacheBytes, 64<<20)
+	c.Workers = cmp.Or(c.Workers, 32)
+	c.JobQueue = cmp.Or(c.JobQueue, 20_000)
+	c.JobTimeout = cmp.Or(c.JobTimeout, time.Minute)
+	c.Retries = cmp.Or(c.Retries, 3)
+	c.Backoff = cmp.Or(c.Backoff, time.Second)
+	c.PollEvery = cmp.Or(c.PollEvery, time.Second)
+	c.Ahead = cmp.Or(c.Ahead, 5*time.Second)
+	c.MessageWait = cmp.Or(c.MessageWait, time.Hour)
 	return c
 }
 
@@ -195,7 +190,7 @@ type Stats struct {
 
 // Stats counts the work at hand.
 func (r *Runtime) Stats() Stats {
-	s := Stats{Held: r.cfg.JobQueue - r.jobs.room(), Cached: r.cache.len()}
+	s := Stats{Held: r.jobs.len(), Cached: r.cache.len()}
 	for _, l := range r.lanes {
 		s.Waiting += l.len()
 	}

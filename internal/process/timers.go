@@ -40,7 +40,12 @@ func (r *Runtime) SetStarts(ctx context.Context, tx *db.Tx, app db.ID, definitio
 	return nil
 }
 
+// setStart registers one event. A condition without an instance has no variables to look at, so nothing
+// sets it off.
 func (r *Runtime) setStart(ctx context.Context, tx *db.Tx, app, definition db.ID, def *engine.Definition, on engine.Trigger) error {
+	if on.Kind == bpmn.ConditionalEvent {
+		return nil
+	}
 	id := r.deps.NewID()
 	row := db.Row{Table: Starts, Values: []any{id, app, definition, on.Element, int(on.Kind), on.Name}}
 	if err := tx.Insert(ctx, row); err != nil || on.Kind != bpmn.TimerEvent {
