@@ -30,6 +30,7 @@ type App struct {
 	Description string `json:"description"`
 	Icon        string `json:"icon"`
 	Color       string `json:"color"`
+	Problem     string `json:"problem"` // why this program cannot read the version that was active; empty: it can
 }
 
 // Published answers PublishApp and ActivateVersion.

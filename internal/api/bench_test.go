@@ -28,10 +28,11 @@ func BenchmarkOpenTicket(b *testing.B) {
 // BenchmarkInbox reads an inbox over HTTP.
 func BenchmarkInbox(b *testing.B) {
 	w := start(b)
+	staff := w.as("staff1")
 	for range 50 {
-		w.open(w.as("staff1"))
+		w.open(staff)
 	}
-	c, err := client.New(client.Config{URL: w.url, Token: w.token("desk1", "read")})
+	c, err := client.New(client.Config{URL: w.url, Token: w.token("desk1", "write")})
 	must(b, err)
 	b.ReportAllocs()
 	b.ResetTimer()
