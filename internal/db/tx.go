@@ -33,7 +33,8 @@ func inTx(ctx context.Context) bool { return ctx.Value(inTxKey{}) != nil }
 
 // Tx runs fn in a transaction, and commits when it returns nil. After a deadlock, a
 // serialization failure or a busy database fn runs again, so it must not do what a
-// rollback does not undo. Isolation is READ COMMITTED, on SQLite serializable.
+// rollback does not undo. Isolation is READ COMMITTED; on SQLite nobody else writes
+// meanwhile, so fn is short and waits for nothing else.
 func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	if inTx(ctx) {
 		return errNested
