@@ -13,8 +13,8 @@ import (
 // ErrDamaged is the error of bytes that are no state.
 var ErrDamaged = errors.New("the stored state is damaged")
 
-// maxValueDepth bounds how deep values and completed sub-processes nest.
-const maxValueDepth = 200
+// maxValueDepth bounds how deep values and completed sub-processes nest; FEEL itself ends at 1000.
+const maxValueDepth = 2000
 
 // DecodeState is UnmarshalBinary into a new State.
 func DecodeState(data []byte) (*State, error) {
@@ -49,7 +49,7 @@ func (s *State) UnmarshalBinary(data []byte) error {
 		s.arms = append(s.arms, d.arm())
 	}
 	for range d.count() {
-		s.passed = append(s.passed, Pass{Task: d.int(), Element: d.text(), By: d.text(), At: time.UnixMicro(d.int()).UTC()})
+		s.passed = append(s.passed, Pass{Task: d.int(), Element: d.text(), Loop: int(d.int32()), By: d.text(), At: time.UnixMicro(d.int()).UTC(), group: d.uint32()})
 	}
 	if d.bad || len(d.buf) > 0 || len(s.acts) == 0 || s.lastKey < last {
 		return ErrDamaged

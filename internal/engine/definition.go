@@ -50,6 +50,14 @@ type flow struct {
 // start returns the start event of an event sub-process.
 func (n *node) start() *node { return n.starts[0] }
 
+// Node finds a node anywhere in the process by its id; nil when there is none.
+func (def *Definition) Node(id string) *bpmn.Node {
+	if n := def.nodes[id]; n != nil {
+		return n.Node
+	}
+	return nil
+}
+
 // isScope reports whether other nodes live inside.
 func (n *node) isScope() bool { return n.scope == nil || n.Kind.IsSubProcess() }
 

@@ -79,8 +79,10 @@ func (s *State) MarshalBinary() ([]byte, error) {
 	for _, p := range s.passed {
 		e.int(p.Task)
 		e.text(p.Element)
+		e.uint(uint64(p.Loop))
 		e.text(p.By)
 		e.int(p.At.UnixMicro())
+		e.uint(uint64(p.group))
 	}
 	return e.buf, nil
 }

@@ -289,11 +289,3 @@ const (
 	EndCancelled
 	EndFailed
 )
-
-// Node finds a node anywhere in the process by its id; nil when there is none.
-func (def *Definition) Node(id string) *bpmn.Node {
-	if n := def.nodes[id]; n != nil {
-		return n.Node
-	}
-	return nil
-}

@@ -301,5 +301,23 @@ func (ev Withdraw) apply(r *run) error {
 	last := r.st.passed[n-1]
 	r.st.passed = slices.Clip(r.st.passed[:n-1])
 	r.st.acted = true
+	if group := r.st.find(last.group); group != nil && group.body != nil && group.phase == holding {
+		r.withdrawVote(group, last)
+		return nil
+	}
 	return r.jump(Jump{To: last.Element})
+}
+
+// withdrawVote opens one instance of a looped task again; the other instances stay as they are, but the
+// next one in turn is not yet asked.
+func (r *run) withdrawVote(group *activation, p Pass) {
+	b := group.body
+	b.completed--
+	if l := group.node.Loop; l.Sequential || l.Standard {
+		r.cancelInside(group, nil)
+		b.started = int32(p.Loop) - 1
+		r.nextInstance(group)
+		return
+	}
+	r.instance(group, int32(p.Loop))
 }

@@ -92,9 +92,12 @@ func (r *run) measure(a *activation) (*loopBody, error) {
 // nextInstance starts one more instance.
 func (r *run) nextInstance(body *activation) {
 	body.body.started++
+	r.instance(body, body.body.started)
+}
+
+func (r *run) instance(body *activation, number int32) {
 	a := r.place(body.node, body)
-	a.loop = body.body.started
-	a.undoFor = 0
+	a.loop = number
 	l := body.node.Loop
 	if l.ElementVar != "" && int(a.loop) <= len(body.body.items) {
 		r.declare(a, l.ElementVar, body.body.items[a.loop-1])

@@ -26,14 +26,14 @@ func (ev Start) apply(r *run) error {
 		return refuse("an event sub-process cannot be armed: %v", err)
 	}
 	for _, n := range starts {
-		r.begin(n, root, ev.Element != "")
+		r.startAt(n, root, ev.Element != "")
 	}
 	return nil
 }
 
-// begin places a first token. A receive task or an event after an event-based gateway that
+// startAt places a first token. A receive task or an event after an event-based gateway that
 // starts the process (BPMN 10.6.6) has its message already.
-func (r *run) begin(n *node, root *activation, triggered bool) {
+func (r *run) startAt(n *node, root *activation, triggered bool) {
 	if !triggered || n.Kind == bpmn.StartEvent {
 		r.place(n, root)
 		return

@@ -95,8 +95,10 @@ type arm struct {
 type Pass struct {
 	Task    ID
 	Element string
+	Loop    int // 1.. in a loop or multi-instance, else 0
 	By      string
 	At      time.Time
+	group   uint32 // the body of the loop
 }
 
 // maxPassed bounds how far back an instance knows who did what.

@@ -142,6 +142,21 @@ func TestWithdraw(t *testing.T) {
 	g.refused(engine.Withdraw{By: "bob"}, true)
 }
 
+func TestWithdrawnVoteLeavesTheOthers(t *testing.T) {
+	for _, sequential := range []bool{false, true} {
+		g := play(t, compile(t, fmt.Sprintf(`<userTask id="vote"><multiInstanceLoopCharacteristics isSequential="%v"><loopCardinality>3</loopCardinality></multiInstanceLoopCharacteristics></userTask><userTask id="after"/>
+<sequenceFlow id="f1" sourceRef="start" targetRef="vote"/><sequenceFlow id="f2" sourceRef="vote" targetRef="after"/>`, sequential)), nil)
+		for _, by := range []string{"ann", "bob"} {
+			g.must(engine.TaskCompleted{Task: g.task("vote").ID, By: by})
+		}
+		g.must(engine.Withdraw{By: "bob"})
+		g.must(engine.TaskCompleted{Task: g.task("vote").ID, By: "bob"})
+		g.wantOpen("[vote]")
+		g.must(engine.TaskCompleted{Task: g.task("vote").ID, By: "cid"})
+		g.wantOpen("[after]")
+	}
+}
+
 const branches = `<userTask id="fill"/><parallelGateway id="split"/><userTask id="a1"/><userTask id="a2"/><userTask id="b1"/><parallelGateway id="join"/><userTask id="after"/>
 <sequenceFlow id="f0" sourceRef="start" targetRef="fill"/><sequenceFlow id="f1" sourceRef="fill" targetRef="split"/>
 <sequenceFlow id="f2" sourceRef="split" targetRef="a1"/><sequenceFlow id="f3" sourceRef="a1" targetRef="a2"/><sequenceFlow id="f4" sourceRef="a2" targetRef="join"/>
@@ -242,6 +257,14 @@ func TestGroupGrowsAndShrinks(t *testing.T) {
 		}
 		g.refused(engine.GroupChanged{Task: g.task("after").ID, Remove: true}, false)
 	}
+}
+
+func TestFunctionIsNoVariable(t *testing.T) {
+	g := play(t, compile(t, `<scriptTask id="s" scriptFormat="feel" xmlns:camunda="http://camunda.org/schema/1.0/bpmn" camunda:resultVariable="f"><script>[function(x) x + 1]</script></scriptTask><sequenceFlow id="f1" sourceRef="start" targetRef="s"/>`), nil)
+	if n := len(g.state.Incidents()); n != 1 {
+		t.Error(n, "incidents")
+	}
+	mustEncode(g.state)
 }
 
 func TestHotLoopIsAnIncident(t *testing.T) {

@@ -156,7 +156,11 @@ func (r *run) pass(a *activation, by string) {
 	if len(passed) == maxPassed {
 		passed = passed[1:]
 	}
-	r.st.passed = append(slices.Clip(passed), Pass{Task: a.id, Element: a.element, By: by, At: r.env.Now})
+	p := Pass{Task: a.id, Element: a.element, Loop: int(a.loop), By: by, At: r.env.Now}
+	if a.loop > 0 {
+		p.group = a.parent
+	}
+	r.st.passed = append(slices.Clip(passed), p)
 }
 
 func (ev TaskAssigned) apply(r *run) error {

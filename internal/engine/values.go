@@ -41,6 +41,27 @@ func texts(value feel.Value) []string {
 	return all
 }
 
+// canKeep reports whether a value has a form outside of FEEL: a function has none.
+func canKeep(value feel.Value) bool {
+	switch v := value.(type) {
+	case *feel.Function:
+		return false
+	case feel.List:
+		for _, item := range v {
+			if !canKeep(item) {
+				return false
+			}
+		}
+	case *feel.Context:
+		for i := range v.Len() {
+			if !canKeep(v.At(i).Value) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func number(n int32) feel.Number { return feel.Int(int64(n)) }
 
 // whole is a value as an integer; text that is one counts, as vendor models write it.

@@ -133,6 +133,9 @@ func (r *run) evalWith(a *activation, local feel.Vars, x *bpmn.Expression) (feel
 	if err != nil {
 		return nil, fail("%s: %v", x.Text, err)
 	}
+	if !canKeep(value) {
+		return nil, fail("%s: a function is no value that can be kept", x.Text)
+	}
 	return value, nil
 }
 
