@@ -20,9 +20,18 @@ type checker struct {
 	bundle    *Bundle
 	loaded    *Loaded
 	problems  []Problem
-	broken    map[string]bool           // stems of forms; "app.yaml"; "processes" when any file of them
+	broken    broken
 	textLines map[string]map[string]int // language -> key -> line
 }
+
+// broken is what could not be read.
+type broken struct {
+	manifest bool
+	models   bool            // one or more of processes/
+	forms    map[string]bool // by name
+}
+
+func (b *broken) any() bool { return b.manifest || b.models || len(b.forms) > 0 }
 
 func (c *checker) inFolder(folder string) []string {
 	var names []string
@@ -42,12 +51,13 @@ func (c *checker) forms() {
 		}
 		f, err := form.Parse(c.bundle.Files[file])
 		if err != nil {
-			c.broken[name] = true
+			c.broken.forms[name] = true
 			c.formProblems(file, err)
 			continue
 		}
+		lines := form.LinesOf(c.bundle.Files[file])
 		for _, d := range f.Ignored {
-			c.problem(Problem{File: file, Element: d.Place, Line: form.Line(c.bundle.Files[file], d.Place), Severity: Warning, Rule: d.Rule, Message: d.Message})
+			c.problem(Problem{File: file, Element: d.Place, Line: lines.At(d.Place), Severity: Warning, Rule: d.Rule, Message: d.Message})
 		}
 		if c.loaded.Forms[name] != nil {
 			c.problem(Problem{File: file, Rule: "name", Message: fmt.Sprintf("there are two forms named %q", name)})
@@ -65,12 +75,13 @@ func (c *checker) formProblems(file string, err error) {
 		c.problem(Problem{File: file, Rule: "form", Message: err.Error()})
 		return
 	}
+	lines := form.LinesOf(c.bundle.Files[file])
 	for _, d := range e.Details {
 		p := Problem{File: file, Element: d.Place, Rule: d.Rule, Message: d.Message}
 		if _, err := fmt.Sscanf(d.Place, "line %d", &p.Line); err == nil { // no JSON: there are no elements yet
 			p.Element = ""
 		} else {
-			p.Line = form.Line(c.bundle.Files[file], d.Place)
+			p.Line = lines.At(d.Place)
 		}
 		c.problem(p)
 	}
@@ -84,7 +95,7 @@ func (c *checker) processes() {
 		d, err := bpmn.Parse(c.bundle.Files[file])
 		c.fromModel(file, d.Problems)
 		if err != nil {
-			c.broken["processes"] = true
+			c.broken.models = true
 			continue
 		}
 		if strings.HasSuffix(file, ".dmn") {
@@ -161,7 +172,7 @@ func (c *checker) manifest() {
 		c.problem(p)
 	}
 	if m == nil {
-		c.broken["app.yaml"] = true
+		c.broken.manifest = true
 		return
 	}
 	c.loaded.Manifest, c.loaded.App = *m, m.ID
@@ -212,7 +223,7 @@ func (c *checker) kind(k *Kind, wrong func(key, format string, args ...any)) {
 	switch p, _ := c.loaded.Process(k.Process); {
 	case k.Process == "":
 		wrong("process", "the kind of ticket needs the id of a process")
-	case p == nil && !c.broken["processes"]:
+	case p == nil && !c.broken.models:
 		wrong("process", "the app has no process %q", clip(k.Process))
 	case p != nil && !p.Executable:
 		wrong("process", "the process %q is marked as not executable", p.ID)
@@ -222,7 +233,7 @@ func (c *checker) kind(k *Kind, wrong func(key, format string, args ...any)) {
 	switch {
 	case k.Form == "":
 		wrong("form", "the kind of ticket needs the form that opens it")
-	case c.loaded.Form(k.Form) == nil && !c.broken[stem(k.Form)]:
+	case c.loaded.Form(k.Form) == nil && !c.broken.forms[stem(k.Form)]:
 		wrong("form", "the app has no form %q", clip(k.Form))
 	}
 	if f := c.loaded.Form(k.Form); f != nil {
@@ -285,7 +296,7 @@ func (c *checker) searchable(k *Kind, wrong func(key, format string, args ...any
 	for _, name := range k.Searchable {
 		if field, ok := c.searchField(name); ok {
 			add(field)
-		} else if !c.anyFormBroken() {
+		} else if len(c.broken.forms) == 0 {
 			wrong("searchable", "no form of the app has a field %q that holds a value to search for", clip(name))
 		}
 	}
@@ -316,15 +327,6 @@ func (c *checker) formNames() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (c *checker) anyFormBroken() bool {
-	for name := range c.broken {
-		if name != "processes" {
-			return true
-		}
-	}
-	return false
 }
 
 // steps checks what the steps of the processes say about forms and called processes.
@@ -360,7 +362,7 @@ func (c *checker) userStep(file string, n *bpmn.Node) {
 	}
 	f := c.loaded.Form(n.User.FormKey)
 	if f == nil {
-		if !c.broken[stem(n.User.FormKey)] {
+		if !c.broken.forms[stem(n.User.FormKey)] {
 			problem(Error, "form", "Put it into forms/, or name one that is there.", "the app has no form %q", clip(n.User.FormKey))
 		}
 		return
@@ -372,7 +374,7 @@ func (c *checker) userStep(file string, n *bpmn.Node) {
 }
 
 func (c *checker) callStep(file string, n *bpmn.Node) {
-	if p, _ := c.loaded.Process(n.Call.Process); p == nil && !c.broken["processes"] {
+	if p, _ := c.loaded.Process(n.Call.Process); p == nil && !c.broken.models {
 		c.problem(Problem{File: file, Element: n.ID, Line: n.Line, Severity: Warning, Rule: "call",
 			Message: fmt.Sprintf("the app has no process %q; it will be looked for in the other apps when it is called", clip(n.Call.Process))})
 	}

@@ -155,7 +155,7 @@ func Load(b *Bundle) (*Loaded, []Problem) {
 			titles: map[string]*feel.Expr{}, search: map[string][]form.SearchField{},
 			compiled: map[string]*engine.Definition{}, ids: map[string]db.ID{},
 		},
-		broken: map[string]bool{}, textLines: map[string]map[string]int{},
+		broken: broken{forms: map[string]bool{}}, textLines: map[string]map[string]int{},
 	}
 	c.forms()
 	c.processes()

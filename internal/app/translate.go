@@ -25,7 +25,7 @@ func (c *checker) translations() {
 					Message: fmt.Sprintf("the text for %q is missing", clip(need[key]))})
 			}
 		}
-		if len(c.broken) > 0 {
+		if c.broken.any() {
 			continue // what could not be read may well show the rest
 		}
 		for _, key := range slices.Sorted(maps.Keys(texts)) {

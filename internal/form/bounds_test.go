@@ -47,17 +47,21 @@ func TestParseTellsTheLine(t *testing.T) {
 	}
 }
 
-func TestLine(t *testing.T) {
+func TestLines(t *testing.T) {
 	src := []byte("{\n \"type\": \"default\",\n \"components\": [\n  {\"type\": \"text\"},\n  {\n   \"type\": \"number\",\n   \"validate\": {\n    \"min\": 1\n   }\n  }\n ]\n}")
+	lines := LinesOf(src)
 	for place, want := range map[string]int{
 		"type": 2, "components": 3, "components[0].type": 4, "components[1]": 5, "components[1].validate.min": 8, "components[1].key": 5, "nothing": 1, "": 1,
 	} {
-		if got := Line(src, place); got != want {
+		if got := lines.At(place); got != want {
 			t.Errorf("%q is in line %d, want %d", place, got, want)
 		}
 	}
-	if got := Line([]byte("{oops"), "a"); got != 0 {
+	if got := LinesOf([]byte("oops")).At("a"); got != 0 {
 		t.Errorf("line %d of what is no JSON", got)
+	}
+	if deep := LinesOf([]byte(strings.Repeat("[", 200000))); len(deep) > maxLineDepth+1 {
+		t.Errorf("%d places of a text that only nests", len(deep))
 	}
 }
 

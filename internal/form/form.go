@@ -38,6 +38,8 @@ const (
 	MaxRows       = 1000  // of one dynamic list in a submission
 	MaxText       = 20000 // characters of one text value, unless maxLength says less
 	MaxPattern    = 500   // characters of a pattern
+
+	maxProblems = 200 // told at once
 )
 
 // Form is one parsed form.

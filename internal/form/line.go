@@ -7,43 +7,57 @@ import (
 	"strings"
 )
 
-// Line is the line, from 1, of a place in the JSON of a form, as the errors of Parse
-// name it: "components[2].validate.min". For a place that is not there it is the line of
-// the nearest one around it; 0 when src is no JSON.
-func Line(src []byte, place string) int {
-	l := &locator{dec: json.NewDecoder(bytes.NewReader(src)), want: place}
+// Lines are the lines, from 1, of the places in the JSON of a form.
+type Lines map[string]int
+
+// maxLineDepth is how deep places are noted; the components of a form end far above.
+const maxLineDepth = 4 * MaxDepth
+
+// LinesOf finds every place in a form's JSON, in one pass. What follows a mistake in the JSON
+// has no line.
+func LinesOf(src []byte) Lines {
+	l := &locator{src: src, dec: json.NewDecoder(bytes.NewReader(src)), line: 1, lines: Lines{}}
 	l.dec.UseNumber()
-	if !l.value("") {
-		return 0
+	l.value("", 0)
+	return l.lines
+}
+
+// At is the line of a place as the errors of Parse name it, "components[2].validate.min".
+// For a place that is not there it is the line of the nearest one around it; 0 when there is none.
+func (l Lines) At(place string) int {
+	for {
+		if line, found := l[place]; found || place == "" {
+			return line
+		}
+		place = place[:max(strings.LastIndexAny(place, ".["), 0)]
 	}
-	return 1 + bytes.Count(src[:l.at], []byte("\n"))
 }
 
-// locator walks a JSON text towards a place.
+// locator walks a JSON text and notes where things are.
 type locator struct {
-	dec  *json.Decoder
-	want string
-	at   int64 // offset behind the nearest name found so far
-}
-
-// leads tells whether the place looked for is at path or inside it.
-func (l *locator) leads(path string) bool {
-	rest, found := strings.CutPrefix(l.want, path)
-	return found && (path == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
+	src   []byte
+	dec   *json.Decoder
+	seen  int64 // newlines before this offset are counted in line
+	line  int
+	lines Lines
 }
 
 // value reads one value; false when the text ends or is no JSON.
-func (l *locator) value(path string) bool {
+func (l *locator) value(path string, depth int) bool {
 	token, err := l.dec.Token()
 	if err != nil {
 		return false
 	}
-	if l.leads(path) {
-		l.at = l.dec.InputOffset()
-	}
+	at := l.dec.InputOffset()
+	l.line += bytes.Count(l.src[l.seen:at], []byte("\n"))
+	l.seen = at
+	l.lines[path] = l.line
 	delim, nested := token.(json.Delim)
-	if !nested {
+	switch {
+	case !nested:
 		return true
+	case depth == maxLineDepth:
+		return l.skip()
 	}
 	for i := 0; l.dec.More(); i++ {
 		inner := path + "[" + strconv.Itoa(i) + "]"
@@ -57,10 +71,27 @@ func (l *locator) value(path string) bool {
 				inner = path + "." + inner
 			}
 		}
-		if !l.value(inner) {
+		if !l.value(inner, depth+1) {
 			return false
 		}
 	}
 	_, err = l.dec.Token()
 	return err == nil
+}
+
+// skip reads the rest of the value whose opening was read.
+func (l *locator) skip() bool {
+	for open := 1; open > 0; {
+		token, err := l.dec.Token()
+		if err != nil {
+			return false
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			open++
+		case json.Delim('}'), json.Delim(']'):
+			open--
+		}
+	}
+	return true
 }

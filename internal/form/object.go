@@ -192,6 +192,9 @@ func (o *object) strict() {
 // rest notes unknown properties as ignored.
 func (o *object) rest() {
 	for _, key := range o.unread() {
+		if len(o.p.form.Ignored) == maxProblems {
+			return
+		}
 		o.p.form.Ignored = append(o.p.form.Ignored, errs.Detail{Place: o.at(key), Rule: RuleForm, Message: "the property means nothing here and is ignored"})
 	}
 }

@@ -69,10 +69,11 @@ type parser struct {
 	problems []errs.Detail
 	ids      map[string]string // component id -> place
 	count    int
+	patterns int // instructions of all patterns
 }
 
 func (p *parser) problem(place, rule, format string, args ...any) {
-	if len(p.problems) < 200 {
+	if len(p.problems) < maxProblems {
 		p.problems = append(p.problems, errs.Detail{Place: place, Rule: rule, Message: fmt.Sprintf(format, args...)})
 	}
 }

@@ -13,7 +13,7 @@ type run struct {
 }
 
 func (r *run) problem(place, rule, message string) {
-	if len(r.problems) < 200 {
+	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, errs.Detail{Place: place, Rule: rule, Message: message})
 	}
 }

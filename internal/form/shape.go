@@ -3,6 +3,7 @@ package form
 import (
 	"maps"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -102,8 +103,9 @@ func (p *parser) rules(v *object, c *Component) {
 	}
 }
 
-// pattern compiles a regular expression. Go's run in time linear to the text, so only
-// their size has to be bounded; look-around and back-references do not exist in them.
+// pattern compiles a regular expression. Go's run in time linear to the text times their
+// compiled size, so that is what has to be bounded; look-around and back-references do
+// not exist in them.
 func (p *parser) pattern(v *object, key string) *regexp.Regexp {
 	s := v.str(key)
 	if s == "" {
@@ -113,12 +115,31 @@ func (p *parser) pattern(v *object, key string) *regexp.Regexp {
 		p.problem(v.at(key), RulePattern, "the pattern is longer than %d characters", MaxPattern)
 		return nil
 	}
-	re, err := regexp.Compile(s)
+	tree, err := syntax.Parse(s, syntax.Perl)
 	if err != nil {
 		p.problem(v.at(key), RulePattern, "%v; write a pattern without look-around and back-references", err)
+		return nil
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err == nil {
+		p.patterns += len(program.Inst)
+	}
+	if err != nil || len(program.Inst) > maxPatternSize || p.patterns > maxPatternSizes {
+		p.problem(v.at(key), RulePattern, "the pattern, or all patterns of the form together, are too large; use smaller numbers in {}")
+		return nil
+	}
+	re, err := regexp.Compile(s)
+	if err != nil {
+		p.problem(v.at(key), RulePattern, "%v", err)
 	}
 	return re
 }
+
+// Compiled sizes, in instructions: of one pattern, and of all in a form.
+const (
+	maxPatternSize  = 2500
+	maxPatternSizes = 50_000
+)
 
 func (p *parser) number(o, _ *object, c *Component) {
 	if o.get("decimalDigits") != nil {
