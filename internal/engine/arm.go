@@ -39,22 +39,20 @@ func (r *run) armEvents(scope *activation) error {
 // escalations, compensation and cancel come from inside and need no arming.
 func (r *run) arm(owner *activation, n *node) error {
 	e := n.Event
-	if e == nil {
+	if e == nil || !armable[e.Kind] {
 		return nil
 	}
-	m := arm{owner: owner.key, element: n.ID, node: n, kind: e.Kind}
-	switch e.Kind {
-	case bpmn.TimerEvent, bpmn.MessageEvent, bpmn.SignalEvent, bpmn.ConditionalEvent:
-		m.id = r.env.NewID()
-	}
+	m := arm{id: r.env.NewID(), owner: owner.key, element: n.ID, node: n, kind: e.Kind}
+	var err error
 	switch e.Kind {
 	case bpmn.TimerEvent:
-		if err := r.schedule(owner, &m); err != nil {
+		if err = r.schedule(owner, &m); err != nil {
 			return err
 		}
 		r.effects = append(r.effects, armTimer(m))
-	case bpmn.MessageEvent, bpmn.SignalEvent:
-		var err error
+	case bpmn.ConditionalEvent:
+		r.changed = true // look at the condition before the Step ends
+	default:
 		if m.name, err = r.eventName(owner, e); err != nil {
 			return err
 		}
@@ -64,14 +62,12 @@ func (r *run) arm(owner *activation, n *node) error {
 			}
 		}
 		r.effects = append(r.effects, Subscribe{Subscription: m.id, Node: n.Node, Kind: m.kind, Name: m.name, Key: m.key})
-	case bpmn.ConditionalEvent:
-		r.changed = true
-	default:
-		return nil
 	}
 	r.st.arms = append(r.st.arms, m)
 	return nil
 }
+
+var armable = map[bpmn.EventKind]bool{bpmn.TimerEvent: true, bpmn.MessageEvent: true, bpmn.SignalEvent: true, bpmn.ConditionalEvent: true}
 
 func (r *run) eventName(a *activation, e *bpmn.EventDefinition) (string, error) {
 	if e.NameExpr == nil {

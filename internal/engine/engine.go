@@ -218,13 +218,15 @@ type (
 	}
 	// CancelChild ends the instance that a StartChild started.
 	CancelChild struct{ Call ID }
-	// Throw sends a message or raises a signal.
+	// Throw sends a message or raises a signal to other instances. What waits for it in this one has been
+	// served already, in the same Step.
 	Throw struct {
-		Node *bpmn.Node
-		Kind bpmn.EventKind
-		Name string
-		Key  string
-		Vars feel.Vars
+		Node   *bpmn.Node
+		Kind   bpmn.EventKind
+		Name   string
+		Key    string // correlation key; empty: every instance
+		Vars   feel.Vars
+		Served bool // something in this instance took it
 	}
 	// Escalate tells the calling instance of an escalation that nothing here caught.
 	Escalate struct {

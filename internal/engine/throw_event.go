@@ -40,8 +40,14 @@ func (r *run) throwEvent(a *activation) error {
 		}
 	}
 	send := func() {
+		ids := r.waitingFor(t)
+		t.Served = len(ids) > 0
 		r.effects = append(r.effects, t)
-		r.serve(t)
+		for _, id := range ids {
+			if i, err := r.armed(id, t.Kind); err == nil { // an earlier one may have ended it
+				r.fire(i, t.Vars)
+			}
+		}
 	}
 	if a.node.Kind == bpmn.SendTask {
 		send()
@@ -72,19 +78,15 @@ func (r *run) completeAndThrow(a *activation, throw func()) error {
 	return nil
 }
 
-// serve triggers what this instance itself has armed for a message or signal.
-func (r *run) serve(t Throw) {
+// waitingFor lists what this instance itself has armed for a message or signal.
+func (r *run) waitingFor(t Throw) []ID {
 	var ids []ID
 	for _, m := range r.st.arms {
 		if m.kind == t.Kind && m.name == t.Name && (t.Key == "" || t.Key == m.key) {
 			ids = append(ids, m.id)
 		}
 	}
-	for _, id := range ids {
-		if i, err := r.armed(id, t.Kind); err == nil {
-			r.fire(i, t.Vars)
-		}
-	}
+	return ids
 }
 
 // payload is what an event carries: its payload mappings, else its own inputs.
