@@ -105,7 +105,7 @@ func (e *Events) close() {
 }
 
 type listenInput struct {
-	Ticket []string `query:"ticket" maxItems:"50" doc:"Tickets to hear of, beside the own inbox and the apps."`
+	Ticket []string `query:"ticket,explode" maxItems:"50" doc:"Tickets to hear of, beside the own inbox and the apps."`
 	LastID string   `header:"Last-Event-ID" doc:"The last event seen; the answer begins with a refetch event."`
 }
 

@@ -20,7 +20,7 @@ func TestEventsTellWhatChanged(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	staff, desk, stranger := w.as("staff1"), w.as("desk1"), w.as("staff2")
-	mine := w.open(staff)
+	second, mine := w.open(staff), w.open(staff)
 
 	strangers := make(chan client.Event, 100)
 	strangerOpen := make(chan struct{})
@@ -38,7 +38,7 @@ func TestEventsTellWhatChanged(t *testing.T) {
 	heard := make(chan error, 1)
 	var last string
 	go func() {
-		heard <- desk.Listen(ctx, []string{mine.ID}, "", func(ev client.Event) error {
+		heard <- desk.Listen(ctx, []string{second.ID, mine.ID}, "", func(ev client.Event) error {
 			if ev.Name == "hello" {
 				close(opened)
 			}

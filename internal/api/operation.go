@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/db"
 )
 
@@ -23,9 +24,9 @@ const (
 
 // Body limits.
 const (
-	smallBody  = 256 << 10 // people and settings
-	formBody   = 4 << 20   // a submitted form
-	bundleBody = 32 << 20  // an app bundle
+	smallBody  = 256 << 10  // people and settings
+	formBody   = 4 << 20    // a submitted form
+	bundleBody = app.MaxZip // an app bundle
 )
 
 // route is one operation: how it is found, described, and guarded.
