@@ -1,7 +1,9 @@
 package process_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -195,6 +197,40 @@ func TestARepeatWithoutKeysHappensAgain(t *testing.T) {
 		if got := w.count("instance"); got != 2 {
 			t.Errorf("%d instances, want 2", got)
 		}
+	})
+}
+
+// Whom Assign finds is in the engine's state too, so that he can delegate and gets the task back.
+func TestTheEngineKnowsWhomAssignHasFound(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		n := w.node(func(_ *process.Config, d *process.Deps) {
+			d.Assign = func(context.Context, process.Assignment) (process.Assigned, error) {
+				return process.Assigned{Assignee: 70, AssigneeName: "Ms Ann", Login: "ann", Candidates: []db.ID{70, 71, 70}}, nil
+			}
+			d.Person = func(_ context.Context, login string) (db.ID, string, error) {
+				return map[string]db.ID{"ann": 70, "bob": 71}[login], "Name of " + login, nil
+			}
+		})
+		id := n.start(w.define(sequence("p", `<userTask id="a"/>`)), engine.Start{})
+		task := w.task(id)
+		if task.Assignee != 70 || task.Version != 2 || task.AssigneeName != "Name of ann" {
+			t.Fatalf("the task is %+v", task)
+		}
+		candidates, err := w.query.CandidatesOf(t.Context(), task.ID)
+		must(t, err)
+		if !slices.Equal(candidates, []db.ID{70, 71}) {
+			t.Errorf("the candidates are %v", candidates)
+		}
+		must(t, n.submit(id, engine.TaskAssigned{Task: engine.ID(task.ID), Version: 2, To: "bob", Delegate: true}))
+		if task := w.task(id); task.Assignee != 71 || task.Owner != 70 {
+			t.Errorf("the delegated task is %+v", task)
+		}
+		n.complete(id)
+		if task := w.task(id); task.Assignee != 70 || task.Owner != 0 {
+			t.Errorf("the task that came back is %+v", task)
+		}
+		n.complete(id)
+		w.ends(id, process.Completed)
 	})
 }
 

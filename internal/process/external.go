@@ -29,7 +29,7 @@ func (r *Runtime) FetchJobs(ctx context.Context, types []string, limit int, lock
 	}
 	now := r.now()
 	taken, err := db.Take(ctx, r.deps.DB, db.Lease{
-		Table: Jobs, Where: "owner = ? AND type IN (?) AND due <= ?", Args: []any{external, db.In(types), now.UnixMicro()}, OrderBy: "due",
+		Table: Jobs, Where: "owner < 0 AND type IN (?) AND due <= ?", Args: []any{db.In(types), now.UnixMicro()}, OrderBy: "due",
 		Columns: []string{"due"}, Values: []any{now.Add(lock).UnixMicro()},
 		Limit: limit, Returns: jobReturns,
 	}, scanJob)

@@ -65,7 +65,7 @@ func (l *lane) plan(ctx context.Context, calls []*call) (units []*unit, later []
 			}
 			continue
 		}
-		if len(u.members) == 1 {
+		if u.members[0].call == c {
 			units = append(units, u)
 		}
 	}
@@ -133,7 +133,26 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 		return err
 	}
 	u.add(from, w, member{c, answer}, encoded)
+	l.confirm(ctx, u, t)
 	return nil
+}
+
+// confirm tells the engine who was found for the tasks that it opened for nobody. That is a transition too: it
+// stands in the history, and a replay does it again without asking anybody.
+func (l *lane) confirm(ctx context.Context, u *unit, t *Transition) {
+	for _, o := range t.Opened {
+		if _, open := t.After.OpenTask(o.Task); !open || o.Login == "" || o.Login == o.OpenTask.Assignee {
+			continue
+		}
+		c, err := l.r.newCall(ctx, Command{Instance: t.Instance, Event: engine.TaskAssigned{Task: o.Task, To: o.Login}})
+		if err == nil {
+			c.derived = true
+			err = l.step(ctx, u, c)
+		}
+		if err != nil {
+			l.r.log.Warn("the engine does not take the assignee that was found", "instance", t.Instance, "task", o.Task, "cause", err)
+		}
+	}
 }
 
 // transition runs the interpreter and notes the ids that it drew.

@@ -84,6 +84,9 @@ func (j *job) row(owner, epoch int64) db.Row {
 	}}
 }
 
+// Queries name the condition of the partial index that serves them, owner > 0 and the like, so that a
+// database can use it whatever the arguments.
+
 // jobs does what is due: it holds jobs in memory by due time, hands them to a bounded number of
 // workers, and looks in the database for what nobody holds.
 type jobs struct {
@@ -134,7 +137,7 @@ func (j *jobs) Stop(ctx context.Context) error {
 	j.mu.Lock()
 	j.byID, j.wait = map[db.ID]*job{}, nil
 	j.mu.Unlock()
-	_, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET owner = 0, epoch = 0 WHERE owner = ? AND epoch = ?", j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
+	_, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET owner = 0, epoch = 0 WHERE owner > 0 AND owner = ? AND epoch = ?", j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
 	if err != nil {
 		j.r.log.Warn("jobs are not handed over; they wait until this node's epoch has ended", "cause", err)
 	}

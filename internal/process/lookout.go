@@ -47,7 +47,7 @@ func (j *jobs) takeOrphans(ctx context.Context) error {
 		if !dead(h.number, h.epoch) {
 			continue
 		}
-		err := j.takeAll(ctx, "owner = ? AND epoch = ?", func() []any { return []any{h.number, h.epoch} })
+		err := j.takeAll(ctx, "owner > 0 AND owner = ? AND epoch = ?", func() []any { return []any{h.number, h.epoch} })
 		if err != nil {
 			return err
 		}

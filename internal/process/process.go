@@ -127,8 +127,11 @@ type Assignment struct {
 type Assigned struct {
 	Assignee     db.ID // 0: nobody yet, the candidates may claim it
 	AssigneeName string
-	Candidates   []db.ID // principals: users, groups, units, posts, roles
-	Problem      string  // why nobody was found; kept on the task for who repairs it
+	// Login is the assignee as the engine and Person name him. When the model did not name him, the
+	// engine is told in a transition of its own, so that its state knows who may delegate.
+	Login      string
+	Candidates []db.ID // principals: users, groups, units, posts, roles
+	Problem    string  // why nobody was found; kept on the task for who repairs it
 }
 
 // Runtime runs the instances of one node. It is a service.Service.

@@ -25,10 +25,10 @@ func (l *lane) settle(ctx context.Context, units []*unit, outcomes []error) (aga
 			again = append(again, l.stale(u)...)
 		case errors.As(err, &claimed):
 			again = append(again, l.claimed(u, claimed)...)
-		case len(u.members) > 1 && !errs.Is(err, errs.Unavailable):
-			for _, m := range u.members {
-				m.alone = true
-				again = append(again, m.call)
+		case len(u.commands()) > 1 && !errs.Is(err, errs.Unavailable):
+			for _, c := range u.commands() {
+				c.alone = true
+				again = append(again, c)
 			}
 		default:
 			l.failAll(u, err)
@@ -61,12 +61,12 @@ const maxStale = 100
 
 func (l *lane) stale(u *unit) (again []*call) {
 	l.r.cache.drop(u.instance)
-	for _, m := range u.members {
-		if m.tries++; m.tries > maxStale {
-			m.fail(errs.New(errs.Unavailable, "instance %s changes faster than this command can follow", u.instance).RetryAfter(time.Second))
+	for _, c := range u.commands() {
+		if c.tries++; c.tries > maxStale {
+			c.fail(errs.New(errs.Unavailable, "instance %s changes faster than this command can follow", u.instance).RetryAfter(time.Second))
 			continue
 		}
-		again = append(again, m.call)
+		again = append(again, c)
 	}
 	return again
 }
@@ -74,20 +74,28 @@ func (l *lane) stale(u *unit) (again []*call) {
 // claimed answers the member whose key was taken with what is kept; the others run again.
 func (l *lane) claimed(u *unit, by *db.Claimed) (again []*call) {
 	l.r.cache.drop(u.instance)
-	i := slices.IndexFunc(u.members, func(m member) bool { return m.once.Key == by.Key })
+	again = u.commands()
+	i := slices.IndexFunc(again, func(c *call) bool { return c.once.Key == by.Key })
 	if i < 0 {
 		l.failAll(u, errs.New(errs.Internal, "the key %q was claimed by none of the commands", by.Key))
 		return nil
 	}
-	if m := u.members[i]; m.once.Hash == by.Hash {
-		m.replay(by.Answer)
+	if c := again[i]; c.once.Hash == by.Hash {
+		c.replay(by.Answer)
 	} else {
-		m.fail(db.ErrKeyReused)
+		c.fail(db.ErrKeyReused)
 	}
-	for _, m := range slices.Delete(u.members, i, i+1) {
-		again = append(again, m.call)
+	return slices.Delete(again, i, i+1)
+}
+
+// commands are the members that somebody waits for; those derived from them come again by themselves.
+func (u *unit) commands() (calls []*call) {
+	for _, m := range u.members {
+		if !m.derived {
+			calls = append(calls, m.call)
+		}
 	}
-	return again
+	return calls
 }
 
 func (l *lane) failAll(u *unit, err error) {

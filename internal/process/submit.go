@@ -70,6 +70,7 @@ type call struct {
 	root  db.ID   // of a Start: the ticket
 	drop  db.ID   // the outbox row that ends with this command; 0 for none
 
+	derived bool // follows from the command before it in its unit; nobody waits for it
 	machine bool // not a person's: it waits behind those
 	alone   bool // to be committed by itself, because a group with it was refused
 	fresh   bool // refused by a state that may have been old; the next look is the last
