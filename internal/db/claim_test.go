@@ -190,6 +190,35 @@ func TestBadMembersHurtNoOther(t *testing.T) {
 	})
 }
 
+// What is put into the text of a statement, as MySQL's driver does, stays a value.
+func TestOddTextInAChange(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		addInstances(t, d, 1)
+		for i, odd := range []string{`it's \`, `\'; DELETE FROM task; --`, "\n\x1a\t?{now}", `" $1 @p1 :1`, "入力 🙂"} {
+			c := &db.Change{
+				Claims:  []db.Claim{{Key: odd, Answer: []byte(odd)}},
+				Inserts: []db.Row{{Table: &tasks, Values: []any{i + 1, 1, nil, odd}}, {Table: &history, Values: []any{1, i, []byte(odd + "\x00\xff")}}},
+			}
+			if err := commitOne(t, d, c); err != nil {
+				t.Fatalf("%q: %v", odd, err)
+			}
+			var name string
+			var event []byte
+			err := d.QueryRow(t.Context(), "SELECT t.name, h.event FROM task t JOIN history h ON h.seq = ? WHERE t.name = ?", i, odd).Scan(&name, &event)
+			if err != nil || name != odd || string(event) != odd+"\x00\xff" {
+				t.Errorf("%q came back as %q and %q, %v", odd, name, event, err)
+			}
+			var was *db.Claimed
+			if err := commitOne(t, d, c); !errors.As(err, &was) || string(was.Answer) != odd {
+				t.Errorf("%q again: %v", odd, err)
+			}
+		}
+		if n := count(t, d, "SELECT count(*) FROM task"); n != 6 {
+			t.Errorf("%d tasks", n)
+		}
+	})
+}
+
 func TestWritesOfAChange(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		addInstances(t, d, 3)

@@ -30,6 +30,9 @@ type dialect interface {
 
 	fault(err error) fault
 	insertIgnore(t *Table) string // portable text that inserts a row unless its key exists
+	// lockHints are what locks the row that a SELECT reads: after the table, and at the end.
+	lockHints(mode LockMode) (hint, end string)
+	incarnation(ctx context.Context, d *DB) (string, error)
 	commit(ctx context.Context, d *DB, g *group) error
 	lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) error) error
 }

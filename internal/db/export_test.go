@@ -117,3 +117,8 @@ func (l *Lookup[K, V]) Waiting() int {
 	defer l.mu.Unlock()
 	return len(l.waiting)
 }
+
+// RenderLock is what ReadLocked sends.
+func RenderLock(name string, mode LockMode, t *Table, columns []string, key ...any) (string, []any, error) {
+	return RenderQuery(name, lockText(dialects[name], mode, t, columns), key...)
+}

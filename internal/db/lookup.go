@@ -17,7 +17,7 @@ type Lookup[K comparable, V any] struct {
 
 	mu      sync.Mutex
 	waiting map[K][]chan<- found[V]
-	reading int
+	reading bool
 }
 
 type found[V any] struct {
@@ -27,7 +27,6 @@ type found[V any] struct {
 }
 
 const (
-	lookupReaders = 2   // one under way while the next fills
 	lookupMost    = 256 // keys of one read
 	lookupTimeout = 10 * time.Second
 )
@@ -43,8 +42,8 @@ func (l *Lookup[K, V]) Find(ctx context.Context, key K) (value V, known bool, er
 	answer := make(chan found[V], 1)
 	l.mu.Lock()
 	l.waiting[key] = append(l.waiting[key], answer)
-	if l.reading < lookupReaders {
-		l.reading++
+	if !l.reading {
+		l.reading = true
 		go l.run()
 	}
 	l.mu.Unlock()
@@ -79,12 +78,12 @@ func (l *Lookup[K, V]) run() {
 	}
 }
 
-// take gives what is to be read next; nil, and this reader has ended, when there is nothing.
+// take gives what is to be read next; nil, and the reading has ended, when there is nothing.
 func (l *Lookup[K, V]) take() map[K][]chan<- found[V] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.waiting) == 0 {
-		l.reading--
+		l.reading = false
 		return nil
 	}
 	if len(l.waiting) <= lookupMost {

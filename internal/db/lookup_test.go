@@ -10,7 +10,7 @@ import (
 	"github.com/paceline/paceline/internal/db"
 )
 
-// TestLookupReadsTogether: what is asked while two reads are under way is one read, and
+// TestLookupReadsTogether: what is asked while a read is under way is one read, and
 // each caller gets his own answer.
 func TestLookupReadsTogether(t *testing.T) {
 	begun, release := make(chan int, 100), make(chan struct{})
@@ -36,9 +36,7 @@ func TestLookupReadsTogether(t *testing.T) {
 	}
 	ask(1)
 	<-begun
-	ask(2)
-	<-begun
-	for k := 3; k < 43; k++ {
+	for k := 2; k < 42; k++ {
 		ask(k)
 	}
 	for l.Waiting() < 40 {
@@ -47,7 +45,7 @@ func TestLookupReadsTogether(t *testing.T) {
 	close(release)
 	wg.Wait()
 	if n := <-begun; n != 40 || len(begun) != 0 {
-		t.Errorf("the third read was of %d keys, and %d followed", n, len(begun))
+		t.Errorf("the second read was of %d keys, and %d followed", n, len(begun))
 	}
 }
 

@@ -89,6 +89,27 @@ func (d *DB) migrate(ctx context.Context, list []Migration) error {
 	return cmp.Or(err, unlock(context.WithoutCancel(ctx), err == nil))
 }
 
+// CheckSchema tells whether the schema is what Migrate leaves: errs.Unavailable while
+// migrations are missing, and errs.Unsupported as from Migrate. It changes nothing.
+func (d *DB) CheckSchema(ctx context.Context, migrations []Migration) (err error) {
+	defer errs.Wrap(&err, "db.CheckSchema")
+	list, err := inOrder(slices.Concat(own, migrations))
+	if err != nil {
+		return err
+	}
+	conn, err := d.pools.read.Conn(ctx)
+	if err != nil {
+		return d.explain(err)
+	}
+	defer conn.Close()
+	pending, err := d.pending(ctx, conn, list)
+	if err == nil && len(pending) > 0 {
+		err = errs.New(errs.Unavailable, "the schema lacks %d migrations, the first %d %q", len(pending), pending[0].ID, pending[0].Name).
+			WithCure("wait until a node of this version has migrated it")
+	}
+	return d.explain(err)
+}
+
 // applyAll works under the lock, so it looks again at what is there.
 func (d *DB) applyAll(ctx context.Context, conn *sql.Conn, list []Migration) error {
 	n, err := d.dialect.tableCount(ctx, conn, migrationTable.Name)

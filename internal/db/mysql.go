@@ -5,9 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 )
@@ -44,17 +47,25 @@ func (m *mysql) open(cfg Config) (pools, error) {
 	c.InterpolateParams = true
 	c.ClientFoundRows = true
 	c.Logger = &driver.NopLogger{} // what it would say comes back as an error too
-	main := mysqlPool(c, cfg.MaxConns)
+	main := mysqlPool(c, cfg.MaxConns, cfg.Patience)
 	hot := c.Clone()
 	hot.MultiStatements = true // on this handle only, which sees no text from outside this package
-	return pools{read: main, write: main, hot: mysqlPool(hot, hotConns)}, nil
+	return pools{read: main, write: main, hot: mysqlPool(hot, hotConns, cfg.Patience)}, nil
 }
 
-func mysqlPool(c *driver.Config, conns int) *sql.DB {
+func mysqlPool(c *driver.Config, conns int, patience time.Duration) *sql.DB {
+	wait, silent := 20, ""
+	if patience > 0 {
+		wait = int(math.Ceil(patience.Seconds()))
+		// MySQL has no limit for silence within a transaction only; an idle connection
+		// that it ends is made again when it is needed.
+		silent = fmt.Sprintf(" /*M! , idle_transaction_timeout = %d */ /*!80000 , wait_timeout = %[1]d */", wait)
+	}
 	connector, _ := driver.NewConnector(c) // fails for a configuration that ParseDSN would refuse
 	pool := sql.OpenDB(&session{connector, []string{
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-		"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 20",
+		"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = " +
+			strconv.Itoa(wait) + silent,
 	}})
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
@@ -161,7 +172,7 @@ func (*mysql) fault(err error) fault {
 			return faultLost
 		}
 		return commonFault(err)
-	case 1205, 1213, 1020: // lock wait, deadlock, row changed since it was read
+	case 1205, 1213, 1020, 3572: // lock wait, deadlock, row changed since it was read, row locked
 		return faultRetry
 	case 1062, 1586:
 		return faultDuplicate
@@ -178,6 +189,19 @@ func (*mysql) fault(err error) fault {
 // insertIgnore may let the server pass over errors: Column.fit has found all others.
 func (*mysql) insertIgnore(t *Table) string {
 	return "INSERT IGNORE" + strings.TrimPrefix(insertText(t), "INSERT")
+}
+
+// lockHints: MariaDB has only the old words for a shared lock, and MySQL has them too.
+func (*mysql) lockHints(mode LockMode) (hint, end string) {
+	if mode == LockNoWait {
+		return "", " FOR UPDATE NOWAIT"
+	}
+	return "", " LOCK IN SHARE MODE"
+}
+
+// incarnation is the server and its files; only MySQL has a name for them.
+func (*mysql) incarnation(ctx context.Context, d *DB) (string, error) {
+	return d.askIncarnation(ctx, "SELECT CONCAT(@@hostname, '/', @@port, '/', @@server_id, '/', @@datadir, '/', database() /*!80000 , '/', @@server_uuid */)")
 }
 
 // lease locks rows past those that others have locked, then takes them.

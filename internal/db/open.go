@@ -28,11 +28,18 @@ type Config struct {
 	// (mysql). For SQLite ?sync=full (default), normal or off says when writes reach the disk.
 	DSN string
 
-	Dir      string           // of the default SQLite file; default the working directory
-	MaxConns int              // to a database server; default 24
-	Version  string           // of the program, noted beside the migrations it applies
-	Clock    func() time.Time // dates claims and migrations; default time.Now
-	Log      *slog.Logger     // default: discards
+	Dir      string // of the default SQLite file; default the working directory
+	MaxConns int    // to a database server; default 24
+
+	// Patience is for a coordinator, who must neither wait nor be waited for: how long a
+	// statement waits for a lock, and how long the server waits for a silent client within
+	// a transaction before it ends the session and with it the client's locks (PostgreSQL,
+	// MySQL, MariaDB). 0: 10 to 20 s, and for ever.
+	Patience time.Duration
+
+	Version string           // of the program, noted beside the migrations it applies
+	Clock   func() time.Time // dates claims and migrations; default time.Now
+	Log     *slog.Logger     // default: discards
 }
 
 // commitTimeout bounds one statement of Commit, which outlives the caller's context:

@@ -174,6 +174,18 @@ func (*oracle) insertIgnore(t *Table) string {
 		strings.TrimPrefix(insertText(t), "INSERT")
 }
 
+func (*oracle) lockHints(mode LockMode) (hint, end string) {
+	if mode == LockNoWait {
+		return "", " FOR UPDATE NOWAIT"
+	}
+	return "", " FOR UPDATE"
+}
+
+// incarnation is the database's own name among its replicas.
+func (*oracle) incarnation(ctx context.Context, d *DB) (string, error) {
+	return d.askIncarnation(ctx, "SELECT SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME') || '/' || SYS_CONTEXT('USERENV', 'SERVER_HOST') FROM dual")
+}
+
 // lease locks rows as it fetches them, then takes them. A limit in the statement would
 // be applied before those that others have locked are skipped, so the fetching ends it.
 func (o *oracle) lease(ctx context.Context, d *DB, l *Lease, scan func(Scanner) error) error {

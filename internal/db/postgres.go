@@ -28,6 +28,11 @@ func (*postgres) open(cfg Config) (pools, error) {
 	config.RuntimeParams["application_name"] = "paceline"
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["default_transaction_isolation"] = "read committed"
+	if cfg.Patience > 0 {
+		ms := strconv.FormatInt(cfg.Patience.Milliseconds(), 10)
+		config.RuntimeParams["lock_timeout"] = ms
+		config.RuntimeParams["idle_in_transaction_session_timeout"] = ms
+	}
 	main := stdlib.OpenDB(*config)
 	main.SetMaxOpenConns(cfg.MaxConns)
 	main.SetMaxIdleConns(cfg.MaxConns)
@@ -156,6 +161,21 @@ func (*postgres) fault(err error) fault {
 }
 
 func (*postgres) insertIgnore(t *Table) string { return insertText(t) + " ON CONFLICT DO NOTHING" }
+
+func (*postgres) lockHints(mode LockMode) (hint, end string) {
+	if mode == LockNoWait {
+		return "", " FOR UPDATE NOWAIT"
+	}
+	return "", " FOR SHARE" // FOR KEY SHARE would let the row change
+}
+
+// incarnation is the cluster, its timeline, which a promotion and a restore to a point
+// in time change, and the database.
+func (*postgres) incarnation(ctx context.Context, d *DB) (string, error) {
+	return d.askIncarnation(ctx, `SELECT s.system_identifier || '/' ||
+CASE WHEN pg_is_in_recovery() THEN 'replica' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END || '/' || d.oid
+FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()`)
+}
 
 // lease takes the rows with one statement. They are joined by where they lie: a row
 // that another node took since this statement began lies elsewhere by now, and is not

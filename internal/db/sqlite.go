@@ -1,10 +1,12 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,7 +24,10 @@ import (
 // processes, beside any number of readers. The writer's pool is one connection whose
 // transactions begin IMMEDIATE, so none waits for a lock half-way.
 type sqlite struct {
+	path string
+
 	mu       sync.Mutex
+	opened   os.FileInfo             // the file when its incarnation was asked for first
 	prepared map[string]preparedPart // of the writer, by the shape of the part
 }
 
@@ -29,7 +35,7 @@ type preparedPart struct{ check, write *sql.Stmt }
 
 func (*sqlite) kind() string { return "sqlite" }
 
-func (*sqlite) open(cfg Config) (pools, error) {
+func (s *sqlite) open(cfg Config) (pools, error) {
 	path, sync, found := strings.Cut(strings.TrimPrefix(cfg.DSN, "sqlite:"), "?sync=")
 	if !found {
 		sync = "full"
@@ -45,8 +51,10 @@ func (*sqlite) open(cfg Config) (pools, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return pools{}, err
 	}
+	s.path = path
+	wait := cmp.Or(cfg.Patience, 10*time.Second)
 	address := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
-		"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
+		"?_pragma=busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
 		"&_pragma=cache_size(-32000)&_pragma=case_sensitive_like(1)"
 	write, err := sql.Open("sqlite", address+"&_txlock=immediate")
 	if err != nil {
@@ -268,6 +276,26 @@ func sqlitePart(p *part) (check, write string) {
 		return "", insertText(p.table) + " ON CONFLICT DO NOTHING"
 	}
 	return "", insertText(p.table)
+}
+
+// lockHints are none: the transaction is the only one that writes.
+func (*sqlite) lockHints(LockMode) (hint, end string) { return "", "" }
+
+// incarnation tells whether the path still leads to the file that is open.
+func (s *sqlite) incarnation(context.Context, *DB) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, err := os.Stat(s.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if s.opened == nil {
+		s.opened = now
+	}
+	if now == nil || !os.SameFile(s.opened, now) {
+		return "another file has taken the place of the one that is open", nil
+	}
+	return s.path, nil
 }
 
 // lease takes the rows with one statement.

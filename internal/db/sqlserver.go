@@ -1,12 +1,14 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	mssql "github.com/microsoft/go-mssqldb"
 )
@@ -24,7 +26,8 @@ func (*sqlserver) open(cfg Config) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	connector.SessionInitSQL = "SET XACT_ABORT ON; SET LOCK_TIMEOUT 20000"
+	wait := cmp.Or(cfg.Patience, 20*time.Second)
+	connector.SessionInitSQL = fmt.Sprintf("SET XACT_ABORT ON; SET LOCK_TIMEOUT %d", wait.Milliseconds())
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxConns)
@@ -128,6 +131,20 @@ func (*sqlserver) insertIgnore(t *Table) string {
 	}
 	return fmt.Sprintf("INSERT INTO %[1]s (%[2]s) SELECT %[2]s FROM (VALUES (%[3]s)) AS v(%[2]s) WHERE NOT EXISTS (SELECT 1 FROM %[1]s t WITH (UPDLOCK, HOLDLOCK) WHERE %[4]s)",
 		t.Name, strings.Join(names, ", "), marks(len(names)), strings.Join(same, " AND "))
+}
+
+// lockHints: REPEATABLEREAD takes a real shared lock to the end of the transaction, also
+// where READ_COMMITTED_SNAPSHOT is on.
+func (*sqlserver) lockHints(mode LockMode) (hint, end string) {
+	if mode == LockNoWait {
+		return " WITH (UPDLOCK, ROWLOCK, NOWAIT)", ""
+	}
+	return " WITH (REPEATABLEREAD, ROWLOCK)", ""
+}
+
+// incarnation is the server and when the database was made or restored.
+func (*sqlserver) incarnation(ctx context.Context, d *DB) (string, error) {
+	return d.askIncarnation(ctx, "SELECT CONCAT(@@SERVERNAME, '/', CONVERT(varchar(30), create_date, 126)) FROM sys.databases WHERE database_id = DB_ID()")
 }
 
 // lease takes the rows with one statement, past those that others have locked.
