@@ -32,7 +32,7 @@ func (p *parser) checkDefaults() {
 			continue
 		}
 		c.Default = typed
-		if c.Options != nil && c.Options.Values != nil {
+		if c.Options != nil && c.Options.known != nil {
 			p.checkDefaultChoice(c)
 		}
 	}
@@ -44,13 +44,7 @@ func (p *parser) checkDefaultChoice(c *Component) {
 		chosen = feel.List{c.Default}
 	}
 	for _, v := range chosen {
-		key, _ := optionKey(v)
-		found := false
-		for _, option := range c.Options.Values {
-			other, _ := optionKey(option.Value)
-			found = found || other == key
-		}
-		if !found {
+		if key, _ := optionKey(v); !c.Options.known[key] {
 			p.problem(c.Place+".defaultValue", RuleOption, "the default is not one of the choices")
 		}
 	}

@@ -159,6 +159,8 @@ type Options struct {
 	Values []Option
 	Key    string     // valuesKey: path of a list in the data
 	Expr   *feel.Expr // valuesExpression
+
+	known map[string]bool // keys of Values; nil when the choices come from the data
 }
 
 // Option is one choice.

@@ -2,18 +2,15 @@ package form
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// Choices are the options of a choice component for the data of its record: those
-// written in the form, or members of a list in the data, each a plain value or an object with label
-// and value.
-func (r *run) choices(fr *frame, c *Component) []Option {
-	if c.Options.Values != nil {
-		return c.Options.Values
-	}
+// choices are the keys of the options that a component takes from the data: members of
+// a list, each a plain value or an object with label and value.
+func (r *run) choices(fr *frame, c *Component) map[string]bool {
 	var source feel.Value
 	if c.Options.Expr != nil {
 		source = r.eval(fr, c, c.Options.Expr)
@@ -23,48 +20,33 @@ func (r *run) choices(fr *frame, c *Component) []Option {
 		source, _ = find(root, keys[1:])
 	}
 	list, _ := source.(feel.List)
-	options := make([]Option, 0, min(len(list), MaxOptions))
-	for _, member := range list {
-		if len(options) == MaxOptions {
-			break
-		}
-		option := Option{Value: member}
+	known := make(map[string]bool, min(len(list), MaxOptions))
+	for _, member := range list[:min(len(list), MaxOptions)] {
 		if entry, ok := member.(*feel.Context); ok {
-			label, _ := entry.Get("label")
-			option.Label, _ = label.(string)
-			option.Value, _ = entry.Get("value")
+			member, _ = entry.Get("value")
 		}
-		if _, ok := optionKey(option.Value); ok {
-			if option.Label == "" {
-				option.Label = feel.String(option.Value)
-			}
-			options = append(options, option)
+		if key, ok := optionKey(member); ok {
+			known[key] = true
 		}
 	}
-	return options
+	return known
 }
 
 // optionRules refuses values that are not among the choices. A value that was there
 // before stays good, even when its choice has gone since.
 func (r *run) optionRules(fr *frame, c *Component, values feel.List) {
-	allowed := map[string]bool{}
-	for _, option := range r.choices(fr, c) {
-		if key, ok := optionKey(option.Value); ok {
-			allowed[key] = true
-		}
+	allowed := c.Options.known
+	if allowed == nil {
+		allowed = r.choices(fr, c)
 	}
 	before, _ := find(fr.old, c.keys)
 	kept, isList := before.(feel.List)
 	if !isList {
 		kept = feel.List{before}
 	}
-	for _, v := range kept {
-		if key, ok := optionKey(v); ok {
-			allowed[key] = true
-		}
-	}
 	for _, v := range values {
-		if key, _ := optionKey(v); !allowed[key] {
+		key, _ := optionKey(v)
+		if !allowed[key] && !slices.ContainsFunc(kept, func(old feel.Value) bool { return same(old, v) }) {
 			r.problem(fr.at(c), RuleOption, fmt.Sprintf("%q is not one of the choices", clip(feel.String(v))))
 		}
 	}

@@ -187,7 +187,7 @@ func (p *parser) staticOptions(o *object, c *Component) {
 		p.problem(o.at("values"), RuleOptions, "there are more than %d options", MaxOptions)
 		return
 	}
-	seen := map[string]bool{}
+	known := map[string]bool{}
 	for _, v := range list {
 		value := feel.From(v.get("value"))
 		option := Option{Label: v.text("label"), Value: value}
@@ -195,12 +195,13 @@ func (p *parser) staticOptions(o *object, c *Component) {
 		switch {
 		case !ok:
 			p.problem(v.at("value"), RuleOptions, "an option's value is a string, a number or a boolean")
-		case seen[key]:
+		case known[key]:
 			p.problem(v.at("value"), RuleOptions, "the value %s is there twice", key)
 		}
-		seen[key] = true
+		known[key] = true
 		c.Options.Values = append(c.Options.Values, option)
 	}
+	c.Options.known = known
 }
 
 func (p *parser) datetime(o, _ *object, c *Component) {
