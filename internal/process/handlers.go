@@ -126,7 +126,7 @@ func (r *Runtime) describe(ctx context.Context, x *job) (Job, error) {
 	if x.work != nil && x.work.vars != nil {
 		def, err := r.deps.Definitions.Definition(ctx, x.definition)
 		if err != nil {
-			return Job{}, err
+			return Job{}, lacking(x.definition, err)
 		}
 		return x.describe(def, x.work.vars), nil
 	}

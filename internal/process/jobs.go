@@ -84,9 +84,6 @@ func (j *job) row(owner, epoch int64) db.Row {
 	}}
 }
 
-// Queries name the condition of the partial index that serves them, owner > 0 and the like, so that a
-// database can use it whatever the arguments.
-
 // jobs does what is due: it holds jobs in memory by due time, hands them to a bounded number of
 // workers, and looks in the database for what nobody holds.
 type jobs struct {
@@ -292,7 +289,7 @@ var errPutBack = errors.New("put back")
 // postpone tries again after a while; nothing is counted, because the job is not at fault.
 func (j *jobs) postpone(x *job, err error) {
 	x.waits++
-	if x.waits == 5 {
+	if x.waits == 5 || x.waits%100 == 0 {
 		j.r.log.Warn("a job cannot be done yet", "job", x.id, "instance", x.instance, "cause", err)
 	}
 	j.later(x, j.r.now().Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))

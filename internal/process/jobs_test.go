@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/engine"
+	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/process"
 )
@@ -130,6 +132,21 @@ func (w *world) moments(id interface{ String() string }) []string {
 		}
 	}
 	return all
+}
+
+// What a handler brings back is too much for the instance: a person has to look, and nothing hangs.
+func TestResultThatIsTooLarge(t *testing.T) {
+	quick(t, func(t *testing.T, w *world) {
+		n := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) {
+			return feel.Vars{"report": strings.Repeat("x", 9<<20)}, nil
+		}))
+		id := n.start(w.define(sequence("p", service)), engine.Start{})
+		w.until("there is an incident", func() bool { return w.count("incident WHERE instance = "+id.String()) == 1 })
+		_, err := n.Submit(t.Context(), process.Command{Definition: 1, Event: engine.Start{Vars: feel.Vars{"x": strings.Repeat("x", 2<<20)}}})
+		if !errs.Is(err, errs.Invalid) {
+			t.Errorf("a command of 2 MB: %v", err)
+		}
+	})
 }
 
 // A node dies while it does jobs, and with it what it has in memory. Another takes them over, and what the

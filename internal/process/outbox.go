@@ -131,8 +131,21 @@ func (w *rows) send(j *job, p parcel, event engine.Event) (err error) {
 // machineHash stands for the request of a key that no caller chose.
 const machineHash = "-"
 
-// give does an event to an instance because of a job, whose row ends with it.
+// give does an event to an instance because of a job, whose row ends with it. Data that the instance cannot
+// take make the work a failed one.
 func (r *Runtime) give(ctx context.Context, x *job, to db.ID, event engine.Event) error {
+	err := r.giveOnce(ctx, x, Command{Instance: to, Event: event}, "")
+	if !errs.Is(err, errs.Invalid) {
+		return err
+	}
+	switch e := event.(type) {
+	case engine.JobDone:
+		event = engine.JobFailed{Job: e.Job, Message: cut(err.Error(), messageMost)}
+	case engine.ChildFinished:
+		event = engine.ChildFinished{Call: e.Call, How: engine.EndFailed, Message: cut(err.Error(), messageMost)}
+	default:
+		return err
+	}
 	return r.giveOnce(ctx, x, Command{Instance: to, Event: event}, "")
 }
 
@@ -198,17 +211,21 @@ func (j *jobs) startChild(ctx context.Context, x *job) error {
 	}
 	def, err := j.r.deps.Definitions.Called(ctx, x.definition, p.Process)
 	if errs.Is(err, errs.NotFound) {
-		return j.r.give(ctx, x, x.instance, engine.ChildFinished{Call: engine.ID(x.id), How: engine.EndFailed, Message: err.Error()})
+		return j.failCall(ctx, x, err)
 	}
 	if err != nil {
 		return err
 	}
 	err = j.r.giveOnce(ctx, x, Command{Instance: x.id, Definition: def, Event: event}, childKey(x.id))
-	var refused *engine.Refused
-	if errors.As(err, &refused) {
-		return j.r.give(ctx, x, x.instance, engine.ChildFinished{Call: engine.ID(x.id), How: engine.EndFailed, Message: refused.Reason})
+	if errs.Is(err, errs.Conflict) || errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
+		return j.failCall(ctx, x, err)
 	}
 	return err
+}
+
+// failCall tells the caller that its child cannot start.
+func (j *jobs) failCall(ctx context.Context, x *job, why error) error {
+	return j.r.give(ctx, x, x.instance, engine.ChildFinished{Call: engine.ID(x.id), How: engine.EndFailed, Message: cut(why.Error(), messageMost)})
 }
 
 // cancelChild tells a child that has started; else it takes the key that the child needs to start, and where

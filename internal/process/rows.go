@@ -99,7 +99,8 @@ var Candidates = &db.Table{
 	Indexes: []db.Index{{Name: "task_candidate_task", Columns: []string{"task"}}},
 }
 
-// Jobs are the machine work, the timers and the outbox.
+// Jobs are the machine work, the timers and the outbox. Queries repeat the condition of the partial
+// index that serves them, so that the database can use it whatever the arguments.
 var Jobs = &db.Table{
 	Name: "job",
 	Columns: []db.Column{

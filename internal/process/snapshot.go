@@ -112,11 +112,23 @@ func (r *Runtime) readSnapshots(ctx context.Context, ids []db.ID) ([]*snapshot, 
 		return nil, err
 	}
 	for _, s := range read {
-		if s.err == nil {
-			s.def, s.err = r.deps.Definitions.Definition(ctx, s.Definition)
+		if s.err != nil {
+			continue
+		}
+		if s.def, err = r.deps.Definitions.Definition(ctx, s.Definition); err != nil {
+			s.err = lacking(s.Definition, err)
 		}
 	}
 	return read, nil
+}
+
+// lacking says that the definition of an instance is not to be had. That it is not found is a fault of ours, and
+// must not be taken for the absence of the instance.
+func lacking(definition db.ID, err error) error {
+	if errs.Is(err, errs.NotFound) {
+		return errs.New(errs.Internal, "definition %s of a running instance: %w", definition, err)
+	}
+	return err
 }
 
 // stateMost bounds an encoded state; what is larger belongs into a file that the instance refers to.
@@ -125,7 +137,7 @@ const stateMost = 8 << 20
 func encode(state *engine.State) ([]byte, error) {
 	raw, err := state.MarshalBinary()
 	if err == nil && len(raw) > stateMost {
-		err = errs.New(errs.Exhausted, "the instance would grow to %d MB", len(raw)>>20).
+		err = errs.New(errs.Invalid, "the instance would grow to %d MB", len(raw)>>20).
 			WithCure("keep at most %d MB in variables; attach larger data as a file", stateMost>>20)
 	}
 	return raw, err

@@ -51,6 +51,10 @@ func (r *Runtime) Submit(ctx context.Context, cmd Command) (res Result, err erro
 	if err != nil {
 		return Result{}, err
 	}
+	if len(c.event) > eventMost {
+		return Result{}, errs.New(errs.Invalid, "the command carries %d KB of variables, at most %d are taken", len(c.event)>>10, eventMost>>10).
+			WithCure("attach large data as a file")
+	}
 	if once, ok := db.OnceFrom(ctx); ok {
 		release, err := r.deps.DB.Hold(once.Key)
 		if err != nil {
@@ -85,7 +89,7 @@ type reply struct {
 	err error
 }
 
-// eventMost bounds an encoded event, and with it a history row.
+// eventMost bounds an encoded event of a caller, and with it a history row.
 const eventMost = 1 << 20
 
 func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
@@ -99,10 +103,6 @@ func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
 	event, err := engine.EncodeEvent(cmd.Event)
 	if err != nil {
 		return nil, errs.New(errs.Invalid, "the event cannot be kept: %w", err)
-	}
-	if len(event) > eventMost {
-		return nil, errs.New(errs.Invalid, "the event carries %d KB of variables, at most %d are taken", len(event)>>10, eventMost>>10).
-			WithCure("attach large data as a file")
 	}
 	return &call{Command: cmd, ctx: ctx, event: event, reply: make(chan reply, 1), ended: func() {}}, nil
 }
