@@ -10,8 +10,9 @@ import (
 )
 
 // TestWriteUnderAKeyHappensOnce holds the promise of the Idempotency-Key.
-func TestWriteUnderAKeyHappensOnce(t *testing.T) {
-	w := start(t)
+func TestWriteUnderAKeyHappensOnce(t *testing.T) { onEach(t, writeUnderAKeyHappensOnce) }
+
+func writeUnderAKeyHappensOnce(t *testing.T, w *world) {
 	auth := "Bearer " + w.token("staff1", "write")
 	admin := "Bearer " + w.token("admin", "admin")
 	post := func(auth, path, key, body string) answer {
@@ -72,8 +73,9 @@ func TestRepeatOfWhatCannotBeDoneAgain(t *testing.T) {
 
 // TestManyRepeatsAtOnce sends one request many times at the same time: one takes
 // effect, and the client brings all to the same answer.
-func TestManyRepeatsAtOnce(t *testing.T) {
-	w := start(t)
+func TestManyRepeatsAtOnce(t *testing.T) { onEach(t, manyRepeatsAtOnce) }
+
+func manyRepeatsAtOnce(t *testing.T, w *world) {
 	c, err := client.New(client.Config{URL: w.url, Token: w.token("staff1", "write"), Retries: 50})
 	must(t, err)
 	ids := make([]string, 16)

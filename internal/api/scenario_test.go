@@ -13,7 +13,10 @@ import (
 // TestIncidentFromReportToClosed is the main flow over HTTP: opened, triaged, solved,
 // confirmed; then read back in every way there is.
 func TestIncidentFromReportToClosed(t *testing.T) {
-	w := start(t)
+	onEach(t, incidentFromReportToClosed)
+}
+
+func incidentFromReportToClosed(t *testing.T, w *world) {
 	ctx := t.Context()
 	staff, desk1, desk2 := w.as("staff1"), w.as("desk1"), w.as("desk2")
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/paceline/paceline/client"
 	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/db/dbtest"
 	"github.com/paceline/paceline/internal/node"
 	"github.com/paceline/paceline/internal/org"
 )
@@ -49,6 +50,15 @@ func start(t testing.TB, change ...func(*node.Config)) *world {
 	})
 	must(t, n.Samples(t.Context(), password))
 	return &world{t: t, node: n, url: "http://" + n.Addr().String()}
+}
+
+// onEach runs a test against a node on every database.
+func onEach(t *testing.T, run func(t *testing.T, w *world)) {
+	for _, kind := range dbtest.Kinds() {
+		t.Run(kind, func(t *testing.T) {
+			run(t, start(t, func(c *node.Config) { c.DB.DSN = dbtest.DSN(t, kind) }))
+		})
+	}
 }
 
 // as signs a sample person in.

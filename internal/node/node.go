@@ -60,7 +60,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	}
 	n = &Node{cfg: cfg, services: service.NewGroup(cfg.Log)}
 	metrics := prometheus.NewRegistry()
-	now, log := time.Now, cfg.Log.With("node", cfg.Name)
+	now, log := time.Now, cfg.Log
 
 	n.db, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: cfg.DB.Conns, Version: cfg.Version, Log: log})
 	if err != nil {
@@ -114,6 +114,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err := n.Start(ctx); err != nil {
 		return errors.Join(err, n.db.Close())
 	}
+	n.cfg.Log.Info("serving", "address", n.Addr().String(), "version", n.cfg.Version)
 	ready()
 	var lost error
 	select {
@@ -121,6 +122,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	case <-n.member.Lost():
 		lost = errs.New(errs.Unavailable, "this node's place in the cluster was lost").WithCure("start it again; look at the database when it happens often")
 	}
+	n.cfg.Log.Info("stopping", "limit", n.cfg.Drain)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.Drain)
 	defer cancel()
 	return errors.Join(lost, n.Stop(limit))

@@ -44,7 +44,7 @@ func (s starting) Stop(context.Context) error { return nil }
 func (n *Node) watching(what string, refresh func(context.Context) error) func(context.Context) {
 	return func(ctx context.Context) {
 		if err := refresh(ctx); err != nil && ctx.Err() == nil {
-			n.cfg.Log.Warn("refresh failed", "node", n.cfg.Name, "what", what, "err", err)
+			n.cfg.Log.Warn("refresh failed", "what", what, "err", err)
 		}
 	}
 }
@@ -52,13 +52,13 @@ func (n *Node) watching(what string, refresh func(context.Context) error) func(c
 // sweep removes what has no meaning any more.
 func (n *Node) sweep(ctx context.Context) {
 	if err := n.org.Sweep(ctx); err != nil && ctx.Err() == nil {
-		n.cfg.Log.Warn("sweep failed", "node", n.cfg.Name, "what", "sessions", "err", err)
+		n.cfg.Log.Warn("sweep failed", "what", "sessions", "err", err)
 	}
 	const batch = 1000
 	for {
 		gone, err := n.db.ForgetCommands(ctx, keepCommands, batch)
 		if err != nil && ctx.Err() == nil {
-			n.cfg.Log.Warn("sweep failed", "node", n.cfg.Name, "what", "idempotency keys", "err", err)
+			n.cfg.Log.Warn("sweep failed", "what", "idempotency keys", "err", err)
 		}
 		if err != nil || gone < batch {
 			return
