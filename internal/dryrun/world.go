@@ -156,6 +156,10 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 			w.answerCall(in, engine.ChildFinished{Call: in.call, How: e.How, Code: e.Code, Vars: state.Vars()})
 		case engine.Escalate:
 			w.answerCall(in, engine.ChildEscalated{Call: in.call, Code: e.Code, Vars: e.Vars})
+		case engine.OpenJob:
+			if !e.Node.Kind.IsActivity() { // the sending of an event is done at once
+				w.send(func() { w.hand(in, engine.JobDone{Job: e.Job}) })
+			}
 		case engine.StartChild:
 			w.send(func() { w.startChild(in, e) })
 		case engine.CancelChild:
@@ -165,7 +169,7 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 		}
 	}
 	for _, p := range state.Waiting() {
-		if in.places[p.Key] == 0 {
+		if sending := p.ID != 0 && !p.Node.Kind.IsActivity(); in.places[p.Key] == 0 && !sending {
 			w.places++
 			in.places[p.Key] = w.places
 		}
@@ -283,7 +287,7 @@ func (w *world) starting(kind bpmn.EventKind, name, element string) []starting {
 	var all []starting
 	for _, p := range w.processes {
 		for _, t := range p.def.Triggers() {
-			if t.Kind == kind && (name == "" || t.Name == name) && (element == "" || element == t.Element) {
+			if p.executable && t.Kind == kind && (name == "" || t.Name == name) && (element == "" || element == t.Element) {
 				all = append(all, starting{p, t})
 			}
 		}

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/paceline/paceline/internal/bpmn"
+import (
+	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/feel"
+)
 
 // A business-rule task whose decision is in the file is decided inside the transition
 // (DMN 1.5); any other is work for a machine.
@@ -18,11 +21,46 @@ var businessRuleTask = &behaviour{enter: func(r *run, a *activation) error {
 		return err
 	}
 	if w.ResultVar != "" {
-		r.assign(a, w.ResultVar, value)
+		r.assign(a, w.ResultVar, mapResult(d, w.MapResult, value))
 	}
 	r.complete(a)
 	return nil
 }}
+
+// mapResult gives a decision's result the form that a model asks for.
+func mapResult(d *bpmn.Decision, form string, value feel.Value) feel.Value {
+	rows, many := value.(feel.List)
+	if !many && value != nil {
+		rows = feel.List{value}
+	}
+	switch form {
+	case "singleEntry", "singleResult":
+		if len(rows) == 0 {
+			return nil
+		}
+		if form == "singleResult" {
+			return asResult(d, rows[0])
+		}
+		return rows[0]
+	case "collectEntries":
+		return rows
+	case "resultList":
+		results := make(feel.List, len(rows))
+		for i, row := range rows {
+			results[i] = asResult(d, row)
+		}
+		return results
+	}
+	return value
+}
+
+// asResult is one row as a context, also when the table has a single output.
+func asResult(d *bpmn.Decision, row feel.Value) feel.Value {
+	if d.Table == nil || len(d.Table.Outputs) != 1 {
+		return row
+	}
+	return feel.NewContext(feel.Entry{Name: d.Table.Outputs[0].Name, Value: row})
+}
 
 func (def *Definition) decision(id string) *bpmn.Decision {
 	for _, d := range def.file.Decisions {

@@ -9,7 +9,7 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-const decisionFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:camunda="http://camunda.org/schema/1.0/bpmn" targetNamespace="t">
+const decisionFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
 <d:decision id="rate" name="Rate"><d:decisionTable hitPolicy="%s">
 <d:input id="i"><d:inputExpression><d:text>n</d:text></d:inputExpression></d:input>
 <d:output id="o" name="r"><d:outputValues><d:text>"high","middle","low"</d:text></d:outputValues></d:output>
@@ -17,7 +17,7 @@ const decisionFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/
 <d:rule id="r2"><d:inputEntry><d:text>&gt; 10</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
 <d:rule id="r3"><d:inputEntry><d:text>&gt; 100</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
 </d:decisionTable></d:decision>
-<process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b" camunda:decisionRef="rate" camunda:resultVariable="result"/><userTask id="u"/>
+<process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b"><extensionElements><zeebe:calledDecision decisionId="rate" resultVariable="result"/></extensionElements></businessRuleTask><userTask id="u"/>
 <sequenceFlow id="f1" sourceRef="start" targetRef="b"/><sequenceFlow id="f2" sourceRef="b" targetRef="u"/></process></definitions>`
 
 // TestHitPolicies holds DMN 1.5 section 8.2.8 for each hit policy.

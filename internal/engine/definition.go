@@ -134,6 +134,9 @@ func (def *Definition) connect(n *node) {
 	for _, b := range n.Boundary {
 		n.boundary = append(n.boundary, def.nodes[b.ID])
 	}
+	if n.Event != nil && n.Event.LinkTo != nil {
+		n.link = def.nodes[n.Event.LinkTo.ID]
+	}
 	if n.CompensatedBy != nil {
 		n.undoneBy = def.nodes[n.CompensatedBy.ID]
 	}

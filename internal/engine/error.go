@@ -12,11 +12,22 @@ var errorThrow = &behaviour{enter: func(r *run, a *activation) error {
 	if err != nil {
 		return err
 	}
-	if !r.throwError(a, code, "", nil) {
-		return &failure{code: code, text: "nothing catches the error " + code}
+	message, err := r.evalString(a, a.node.Event.Message)
+	if err != nil {
+		return err
+	}
+	if !r.throwError(a, code, message, nil) {
+		return &failure{code: code, text: uncaught(code, message)}
 	}
 	return nil
 }}
+
+func uncaught(code, message string) string {
+	if message == "" {
+		return "nothing catches the error " + code
+	}
+	return message
+}
 
 // throwError looks for what catches an error, from the activation outwards: the boundary events of
 // each activity and the event sub-processes of each scope. A called instance that does not

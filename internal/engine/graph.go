@@ -25,7 +25,6 @@ func (b bitset) include(more bitset) {
 func (n *node) analyse() {
 	next := make([][]int, len(n.inner))
 	for i, in := range n.inner {
-		in.link = in.linkTarget()
 		next[i] = in.successors()
 	}
 	order := n.findForward(next)
@@ -50,19 +49,6 @@ func (n *node) successors() []int {
 		next = append(next, n.link.index)
 	}
 	return next
-}
-
-// linkTarget finds the catch event that a link throw event goes on at (BPMN 10.5.5).
-func (n *node) linkTarget() *node {
-	if n.Kind != bpmn.ThrowEvent || n.Event == nil || n.Event.Kind != bpmn.LinkEvent {
-		return nil
-	}
-	for _, in := range n.scope.inner {
-		if in.Kind == bpmn.CatchEvent && in.Event != nil && in.Event.Kind == bpmn.LinkEvent && in.Event.Name == n.Event.Name {
-			return in
-		}
-	}
-	return nil
 }
 
 // findForward sets forward of the scope: the edges without those that lead back to a node on

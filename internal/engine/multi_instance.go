@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 
+	"github.com/paceline/paceline/internal/bpmn"
 	"github.com/paceline/paceline/internal/feel"
 )
 
@@ -99,6 +100,9 @@ func (r *run) instance(body *activation, number int32) {
 	a := r.place(body.node, body)
 	a.loop = number
 	l := body.node.Loop
+	if l.IndexVar != "" {
+		r.declare(a, l.IndexVar, feel.Int(int64(a.loop)-1))
+	}
 	if l.ElementVar != "" && int(a.loop) <= len(body.body.items) {
 		r.declare(a, l.ElementVar, body.body.items[a.loop-1])
 	}
@@ -128,10 +132,51 @@ func (r *run) leaveLoop(a *activation) error {
 			return err
 		}
 	}
+	throws, err := r.loopThrows(a)
+	if err != nil {
+		body.body.completed--
+		return err
+	}
 	r.end(a, Completed)
 	r.remove(a)
-	r.goOnLooping(body, done)
+	for _, b := range throws {
+		if !body.dead {
+			r.leaveByBoundary(b, body, nil)
+		}
+	}
+	if !body.dead {
+		r.goOnLooping(body, done)
+	}
 	return nil
+}
+
+// loopThrows finds the boundary events that the completion of an instance triggers by the
+// behavior of the loop (BPMN 13.3.7).
+func (r *run) loopThrows(a *activation) ([]*node, error) {
+	l := a.node.Loop
+	if l.Behavior == bpmn.BehaviorAll || l.Behavior == bpmn.BehaviorOne && a.up.body.completed > 1 {
+		return nil, nil
+	}
+	var found []*node
+	for _, t := range l.Throws {
+		if t.When != nil {
+			yes, err := r.holds(a, t.When)
+			if err != nil {
+				return nil, err
+			}
+			if !yes {
+				continue
+			}
+		}
+		name, err := r.eventName(a, t.Event)
+		if err != nil {
+			return nil, err
+		}
+		if b := catcher(a.node.boundary, t.Event.Kind, name); b != nil {
+			found = append(found, b)
+		}
+	}
+	return found, nil
 }
 
 // done reports whether no instance is left to wait for.

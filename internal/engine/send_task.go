@@ -9,7 +9,8 @@ var sendTask = &behaviour{
 		case a.node.Event == nil:
 			return r.openJob(a)
 		}
-		return enterThrow(r, a)
+		r.throwLate(a)
+		return nil
 	},
 	throw: throwNow,
 }

@@ -7,7 +7,15 @@ import (
 
 // A start event passes its token on at once (BPMN 13.5.1). Waiting for its trigger is the affair of whoever
 // starts the process, or of the scope around an event sub-process.
-var startEvent = &behaviour{enter: passThrough, fired: startEventSubProcess}
+var startEvent = &behaviour{enter: passStart, fired: startEventSubProcess}
+
+func passStart(r *run, a *activation) error {
+	if name := a.node.Initiator; name != "" && r.st.initiator != "" {
+		r.assign(a, name, r.st.initiator)
+	}
+	r.complete(a)
+	return nil
+}
 
 func (ev Start) apply(r *run) error {
 	st := r.st

@@ -347,7 +347,7 @@ func (s *State) fits(a *activation) bool {
 	if looped := a.loop > 0; looped && (a.node.Loop == nil || a.up.body == nil) || a.body != nil && a.node.Loop == nil {
 		return false
 	}
-	if (a.phase == joining) != (len(a.arrived) > 0) {
+	if (a.phase == joining) != (len(a.arrived) > 0) || a.up == nil && a.phase == joining {
 		return false
 	}
 	for _, via := range a.arrived {

@@ -144,6 +144,9 @@ func (r *run) enter(a *activation) {
 	if n.behave.merge != nil && n.behave.merge(r, a) {
 		return
 	}
+	if n.StartQuantity > 1 && a.loop == 0 && a.via != "" && !r.enough(a) {
+		return
+	}
 	if n.Loop != nil && a.loop == 0 {
 		r.attempt(a, entering, r.enterLoop)
 		return
@@ -228,7 +231,9 @@ func (r *run) end(a *activation, what Moment) {
 // depart moves the token of an ended activation along the flows.
 func (r *run) depart(a *activation, flows []*flow) {
 	for _, f := range flows {
-		r.place(f.to, a.up).via = f.ID
+		for range max(1, min(a.node.EndQuantity, maxQuantity)) {
+			r.place(f.to, a.up).via = f.ID
+		}
 	}
 	switch {
 	case a.detour != nil:

@@ -8,19 +8,25 @@ import (
 // Message and signal throw events, and send tasks that name a message, throw when everything
 // else in the Step has come to rest: a parallel branch that waits for them waits by then. What waits
 // in this instance is served in the same Step, while the thrower is still where it is; the
-// Throw effect tells the host to serve the others.
+// Throw effect tells the host to serve the others. A message event with an implementation of its own has that done first.
 var (
 	messageThrow = &behaviour{enter: enterThrow, throw: throwNow}
 	signalThrow  = &behaviour{enter: enterThrow, throw: throwNow}
 )
 
 func enterThrow(r *run, a *activation) error {
-	a.phase = throwing
-	r.late = append(r.late, a)
+	if w := a.node.Work; w != nil && w.Script == nil {
+		return r.openJob(a)
+	}
+	r.throwLate(a)
 	return nil
 }
 
-// throwNow is also where a message event with an implementation hands its work out first.
+func (r *run) throwLate(a *activation) {
+	a.phase = throwing
+	r.late = append(r.late, a)
+}
+
 func throwNow(r *run, a *activation) { r.attempt(a, entering, r.throwEvent) }
 
 func (r *run) throwEvent(a *activation) error {

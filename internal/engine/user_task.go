@@ -206,11 +206,11 @@ func (r *run) failWork(a *activation, code, message string, vars feel.Vars) {
 	if code != "" && r.throwError(a, code, message, vars) {
 		return
 	}
-	if message == "" && code == "" {
+	switch {
+	case code != "":
+		message = uncaught(code, message)
+	case message == "":
 		message = "the work failed"
-	}
-	if message == "" {
-		message = "nothing catches the error " + code
 	}
 	r.stick(a, entering, &failure{code: code, text: message})
 	a.incident.work = true

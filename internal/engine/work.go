@@ -28,14 +28,21 @@ func (r *run) evaluateWork(a *activation) error {
 }
 
 func (r *run) openJob(a *activation) error {
+	job := OpenJob{Node: a.node.Node, Loop: int(a.loop), Vars: r.inputsOf(a)}
+	if w := a.node.Work; w != nil {
+		job.Type = w.Type
+		if w.TypeExpr != nil {
+			var err error
+			if job.Type, err = r.evalString(a, w.TypeExpr); err != nil {
+				return err
+			}
+		}
+	}
 	if err := r.await(a); err != nil {
 		return err
 	}
 	a.id = r.env.NewID()
-	job := OpenJob{Job: a.id, Node: a.node.Node, Loop: int(a.loop), Vars: r.inputsOf(a)}
-	if a.node.Work != nil {
-		job.Type = a.node.Work.Type
-	}
+	job.Job = a.id
 	r.effects = append(r.effects, job)
 	return nil
 }
@@ -64,6 +71,11 @@ func (ev JobDone) apply(r *run) error {
 		return err
 	}
 	r.assignAll(a, ev.Vars)
+	if a.node.behave.throw != nil {
+		r.closeWork(a, true)
+		r.throwLate(a) // it was the sending of an event
+		return nil
+	}
 	r.complete(a)
 	return nil
 }
