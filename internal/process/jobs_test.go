@@ -266,3 +266,19 @@ func TestMembersHoldTheJobs(t *testing.T) {
 		w.ends(id, process.Completed)
 	})
 }
+
+func TestSkippingWhatFailed(t *testing.T) {
+	quick(t, func(t *testing.T, w *world) {
+		n := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) {
+			return nil, process.Permanent(errors.New("no such account"))
+		}))
+		id := n.start(w.define(sequence("p", service, `<userTask id="after"/>`)), engine.Start{})
+		w.until("there is an incident", func() bool { return w.count("incident") == 1 })
+		must(t, n.submit(id, engine.Jump{From: "work", To: "after"}))
+		if left := w.count("incident"); left != 0 {
+			t.Errorf("%d incidents are left", left)
+		}
+		n.complete(id)
+		w.ends(id, process.Completed)
+	})
+}
