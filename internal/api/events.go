@@ -42,11 +42,15 @@ type Events struct {
 
 // stream is one open connection and what it may hear of.
 type stream struct {
+	owner db.ID
 	wants map[Event]bool // with revision 0; an empty Key stands for every key
 	ready chan Event     // closed when the stream has to end
 }
 
-const streamBuffer = 64
+const (
+	streamBuffer = 64 // events that may wait for a client
+	ownStreams   = 32 // open at once for one person
+)
 
 // newEvents counts revisions from the clock, so that those of a restarted server do
 // not repeat the ones that browsers remember.
@@ -75,14 +79,24 @@ func (e *Events) Ring(topic, key string) {
 	}
 }
 
-// open adds a stream; at is the revision from which on it hears everything.
-func (e *Events) open(wants map[Event]bool) (s *stream, at uint64, err error) {
+// open adds a stream of a person; at is the revision from which on it hears everything.
+func (e *Events) open(owner db.ID, wants map[Event]bool) (s *stream, at uint64, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil, 0, errs.New(errs.Unavailable, "this node is stopping").RetryAfter(time.Second)
 	}
-	s = &stream{wants: wants, ready: make(chan Event, streamBuffer)}
+	own := 0
+	for s := range e.streams {
+		if s.owner == owner {
+			own++
+		}
+	}
+	if own >= ownStreams {
+		return nil, 0, errs.New(errs.Exhausted, "%d event streams are open for you already", own).
+			RetryAfter(10 * time.Second).WithCure("close windows that are not needed")
+	}
+	s = &stream{owner: owner, wants: wants, ready: make(chan Event, streamBuffer)}
 	e.streams[s] = struct{}{}
 	return s, e.revision, nil
 }
@@ -138,7 +152,7 @@ func (s *Server) listen(ctx context.Context, in *listenInput) (*listenOutput, er
 		}
 		wants[Event{Topic: TopicTicket, Key: id.String()}] = true
 	}
-	st, at, err := s.events.open(wants)
+	st, at, err := s.events.open(actor.ID, wants)
 	if err != nil {
 		return nil, err
 	}

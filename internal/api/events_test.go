@@ -3,16 +3,18 @@ package api
 import (
 	"testing"
 	"time"
+
+	"github.com/paceline/paceline/internal/errs"
 )
 
 func TestASlowStreamIsDroppedAndTheOthersAreNot(t *testing.T) {
 	dropped := 0
 	e := newEvents(time.Unix(1, 0), func() { dropped++ })
-	slow, _, err := e.open(map[Event]bool{{Topic: TopicApp}: true})
+	slow, _, err := e.open(1, map[Event]bool{{Topic: TopicApp}: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, at, err := e.open(map[Event]bool{{Topic: TopicInbox, Key: "7"}: true})
+	other, at, err := e.open(2, map[Event]bool{{Topic: TopicInbox, Key: "7"}: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +37,30 @@ func TestASlowStreamIsDroppedAndTheOthersAreNot(t *testing.T) {
 	if _, open := <-other.ready; open {
 		t.Error("close left a stream open")
 	}
-	if _, _, err := e.open(nil); err == nil {
+	if _, _, err := e.open(1, nil); err == nil {
 		t.Error("a stream was opened after close")
 	}
 	e.leave(other) // a stream that was ended may still leave
+}
+
+func TestOnePersonHasAFewStreams(t *testing.T) {
+	e := newEvents(time.Unix(1, 0), func() {})
+	var last *stream
+	for range ownStreams {
+		s, _, err := e.open(1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = s
+	}
+	if _, _, err := e.open(1, nil); !errs.Is(err, errs.Exhausted) {
+		t.Errorf("one more: %v", err)
+	}
+	if _, _, err := e.open(2, nil); err != nil {
+		t.Errorf("another person: %v", err)
+	}
+	e.leave(last)
+	if _, _, err := e.open(1, nil); err != nil {
+		t.Errorf("after one was closed: %v", err)
+	}
 }
