@@ -2,9 +2,9 @@
 // that moves only when it is told to. The same models, variables and steps give the same output,
 // byte for byte.
 //
-// It is what `paceline bpmn run` does, and the harness of the interpreter's golden scripts. What it prints and
-// what a step means is fixed in one place, the page "bpmn run: steps, events, state"; section numbers
-// in comments refer to that page.
+// It is what `paceline bpmn run` does, and the harness of the interpreter's golden scripts. What it
+// prints and what a step means is fixed in one place, the page "bpmn run: steps, events, state";
+// section numbers in comments refer to that page.
 package dryrun
 
 import (
@@ -82,8 +82,8 @@ func load(path string) *file {
 	return f
 }
 
-// Run runs the models and returns the exit status: 0 when every step was applied and every expectation held, else
-// 1. The error is of writing to out.
+// Run runs the models and returns the exit status: 0 when every step was applied and every expectation
+// held, else 1. The error is of writing to out.
 func (m *Models) Run(opts Options, out io.Writer) (status int, err error) {
 	buf := bufio.NewWriter(out)
 	defer func() {
@@ -249,7 +249,8 @@ func (w *world) brings(steps []step, p *process) bool {
 	return false
 }
 
-// runByItself completes whatever waits, the oldest first, and moves the clock when nothing else can happen.
+// runByItself completes whatever waits, the oldest first, and moves the clock when nothing else can
+// happen.
 func (w *world) runByItself() bool {
 	for !w.overrun() {
 		if !w.completeOldest() && !w.fireEarliest() {

@@ -117,7 +117,8 @@ func TestWithoutStepsTasksCompleteByThemselves(t *testing.T) {
 	}
 }
 
-// TestRefusedModelIsNotRun holds section 3: its problems are printed as lint prints them, and nothing else.
+// TestRefusedModelIsNotRun holds section 3: its problems are printed as lint prints them, and nothing
+// else.
 func TestRefusedModelIsNotRun(t *testing.T) {
 	status, lines, out := run(t, broken, `{"start": "main"}`, dryrun.Options{JSON: true})
 	if status != 1 {

@@ -11,8 +11,8 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// apply does one step (section 2). An error means that it cannot be applied and nothing was changed; false that an expectation
-// does not hold.
+// apply does one step (section 2). An error means that it cannot be applied and nothing was changed;
+// false that an expectation does not hold.
 func (w *world) apply(s step) (held bool, err error) {
 	if s.err != nil {
 		return false, s.err

@@ -11,8 +11,8 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// world is everything that exists in one run: the clock, the processes that can be started, the instances,
-// and what is still to be carried from one instance to another.
+// world is everything that exists in one run: the clock, the processes that can be started, the
+// instances, and what is still to be carried from one instance to another.
 type world struct {
 	*printer
 	now       time.Time

@@ -35,7 +35,8 @@ func enterAdHoc(r *run, a *activation) error {
 	return nil
 }
 
-// adHocStarts lists the elements to start with: those that the model names, else all without incoming flow.
+// adHocStarts lists the elements to start with: those that the model names, else all without incoming
+// flow.
 func (r *run) adHocStarts(a *activation) ([]string, error) {
 	if adHoc := a.node.AdHoc; adHoc != nil && adHoc.Active != nil {
 		ids, err := r.evalStrings(a, adHoc.Active)
@@ -66,8 +67,8 @@ func (r *run) nextAdHoc(scope *activation) {
 	r.place(r.def.nodes[next], scope)
 }
 
-// doneInAdHoc is called when an activity directly inside an ad-hoc sub-process has completed. It reports
-// whether the completion condition ends the sub-process.
+// doneInAdHoc is called when an activity directly inside an ad-hoc sub-process has completed. It
+// reports whether the completion condition ends the sub-process.
 func (r *run) doneInAdHoc(a *activation) (bool, error) {
 	scope := a.up
 	if scope == nil || scope.node.Kind != bpmn.AdHocSubProcess || scope.node.AdHoc == nil || scope.node.AdHoc.Completion == nil {

@@ -158,8 +158,8 @@ func (ev SignalRaised) apply(r *run) error {
 	return nil
 }
 
-// checkConditions triggers the conditional events whose condition has become true since it
-// was last looked at (BPMN 10.5.5); one at a time, because each may change what is armed. One that cannot be
+// checkConditions triggers the conditional events whose condition has become true since it was last
+// looked at (BPMN 10.5.5); one at a time, because each may change what is armed. One that cannot be
 // evaluated is not true: the work beside it is none of its business.
 func (r *run) checkConditions() {
 	r.changed = false

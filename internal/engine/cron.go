@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// cron is a schedule in five fields (minute hour day month weekday) or, with seconds first and perhaps a
-// year last, six or seven. A day that is restricted both by date and by weekday needs only one of them.
-// Quartz's L, W and # are understood; its weekdays (1 is Sunday) are meant where a field is "?".
+// cron is a schedule in five fields (minute hour day month weekday) or, with seconds first and perhaps
+// a year last, six or seven. A day that is restricted both by date and by weekday needs only one of
+// them. Quartz's L, W and # are understood; its weekdays (1 is Sunday) are meant where a field is "?".
 // Times are UTC.
 type cron struct {
 	second, minute, hour, month uint64

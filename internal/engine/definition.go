@@ -25,6 +25,7 @@ type node struct {
 	in, out  []*flow
 	fallback *flow
 	boundary []*node
+	host     *node // of a boundary event: the activity
 	undoneBy *node // the compensation handler of an activity
 	link     *node // the catch event that a link throw event goes on at
 
@@ -37,6 +38,7 @@ type node struct {
 
 	index     int      // position in scope.inner
 	after     bitset   // neighbours that a token can reach from here without going back
+	ahead     bitset   // the same, for the token that is here: without non-interrupting boundary events
 	dominator *node    // what every such way to here passes last
 	depth     int      // number of dominators
 	upwards   []bitset // of an inclusive join: for each incoming flow, where tokens can still come from
@@ -132,7 +134,9 @@ func (def *Definition) connect(n *node) {
 		n.fallback = def.flows[n.Default.ID]
 	}
 	for _, b := range n.Boundary {
-		n.boundary = append(n.boundary, def.nodes[b.ID])
+		event := def.nodes[b.ID]
+		event.host = n
+		n.boundary = append(n.boundary, event)
 	}
 	if n.Event != nil && n.Event.LinkTo != nil {
 		n.link = def.nodes[n.Event.LinkTo.ID]

@@ -25,7 +25,8 @@ func everyValue() feel.Vars {
 	}
 }
 
-// TestStateRoundTrips holds that the encoding and the JSON give back the same state, values of every type included.
+// TestStateRoundTrips holds that the encoding and the JSON give back the same state, values of every
+// type included.
 func TestStateRoundTrips(t *testing.T) {
 	g := play(t, golden(t, "boundary_timer"), everyValue())
 	raw := mustEncode(g.state)

@@ -71,8 +71,8 @@ type (
 		Delegate bool
 		By       string
 	}
-	// GroupChanged adds members to the multi-instance activity that an open task belongs to, or takes the task
-	// out of it. New instances run beside the others or, in a sequential group, after them.
+	// GroupChanged adds members to the multi-instance activity that an open task belongs to, or takes
+	// the task out of it. New instances run beside the others or, in a sequential group, after them.
 	GroupChanged struct {
 		Task   ID
 		Add    feel.List // members of the collection; null where the group has only a number
@@ -218,8 +218,8 @@ type (
 	}
 	// CancelChild ends the instance that a StartChild started.
 	CancelChild struct{ Call ID }
-	// Throw sends a message or raises a signal to other instances. What waits for it in this one has been
-	// served already, in the same Step.
+	// Throw sends a message or raises a signal to other instances. What waits for it in this one has
+	// been served already, in the same Step.
 	Throw struct {
 		Node   *bpmn.Node
 		Kind   bpmn.EventKind

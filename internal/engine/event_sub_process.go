@@ -41,8 +41,8 @@ func (r *run) disarmEvents(scope *activation) {
 	r.st.arms = live
 }
 
-// eventStarts lists the start events of a scope's event sub-processes that can be triggered by what comes from
-// inside: none when one of them has taken over, and never the one that it comes from.
+// eventStarts lists the start events of a scope's event sub-processes that can be triggered by what
+// comes from inside: none when one of them has taken over, and never the one that it comes from.
 func eventStarts(scope, inside *activation) []*node {
 	if scope.taken {
 		return nil

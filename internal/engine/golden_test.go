@@ -14,8 +14,8 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files; commit them only when you understand the change and want it")
 
 // TestGolden runs every testdata/NAME.steps on NAME.bpmn (or, for further scripts of one model,
-// NAME-MORE.steps) and compares what is printed with the .golden file beside it. Each script says in its first
-// lines which section of BPMN 2.0.2 it shows.
+// NAME-MORE.steps) and compares what is printed with the .golden file beside it. Each script says in
+// its first lines which section of BPMN 2.0.2 it shows.
 func TestGolden(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/*.steps")
 	if err != nil || len(scripts) == 0 {

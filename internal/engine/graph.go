@@ -51,9 +51,10 @@ func (n *node) successors() []int {
 	return next
 }
 
-// findForward sets forward of the scope: the edges without those that lead back to a node on
-// the path of a depth-first walk from the scope's beginning. So a revision loop around two branches makes neither of them
-// come "after" the other. It returns the nodes so that each comes before what it leads to.
+// findForward sets forward of the scope: the edges without those that lead back to a node on the path
+// of a depth-first walk from the scope's beginning. So a revision loop around two branches makes
+// neither of them come "after" the other. It returns the nodes so that each comes before what it leads
+// to.
 func (n *node) findForward(next [][]int) []int {
 	const (
 		unseen = iota
@@ -95,12 +96,17 @@ func (n *node) findForward(next [][]int) []int {
 // findAfter sets, from the last node to the first, what is reached along the forward edges.
 func (n *node) findAfter(order []int) {
 	for _, i := range slices.Backward(order) {
-		set := newBitset(len(n.inner))
+		after, ahead := newBitset(len(n.inner)), newBitset(len(n.inner))
 		for _, j := range n.forward[i] {
-			set.add(j)
-			set.include(n.inner[j].after)
+			next := n.inner[j]
+			after.add(j)
+			after.include(next.after)
+			if !next.isBeside() {
+				ahead.add(j)
+				ahead.include(next.ahead)
+			}
 		}
-		n.inner[i].after = set
+		n.inner[i].after, n.inner[i].ahead = after, ahead
 	}
 }
 
@@ -146,11 +152,14 @@ func fork(a, b *node) (at, toA, toB *node) {
 	return a, toA, toB
 }
 
-// besides reports whether a token at from, on its way to next, can be there at the same time as one at to
-// because both came out of one split.
+// besides reports whether a token at from, on its way to next, can be there at the same time as one at
+// to because both came out of one split.
 func besides(from, next, to *node) bool {
-	if from == to || to.after.has(from.index) || next == to || next.after.has(to.index) {
+	if from == to || to.after.has(from.index) || next == to || next.ahead.has(to.index) {
 		return false
+	}
+	if side := to.sideBranch(); side != nil && !side.dominates(from) {
+		return from == side.host || side.host.after.has(from.index) || besides(from, next, side.host)
 	}
 	at, toFrom, toTo := fork(from, to)
 	if at == nil {
@@ -165,11 +174,33 @@ func besides(from, next, to *node) bool {
 	return !interrupts(toFrom) && !interrupts(toTo)
 }
 
+// sideBranch finds the non-interrupting boundary event that every way to the node passes last.
+func (n *node) sideBranch() *node {
+	for ; n != nil; n = n.dominator {
+		if n.isBeside() {
+			return n
+		}
+	}
+	return nil
+}
+
+func (n *node) dominates(other *node) bool {
+	for ; other != nil; other = other.dominator {
+		if other == n {
+			return true
+		}
+	}
+	return false
+}
+
+// isBeside reports whether a token here is one more, beside that of the activity.
+func (n *node) isBeside() bool { return n.Kind == bpmn.BoundaryEvent && !n.Interrupting }
+
 func interrupts(n *node) bool { return n != nil && n.Kind == bpmn.BoundaryEvent && n.Interrupting }
 
-// mustPass reports whether every forward path from a node passes the join.
+// mustPass reports whether every forward path of a token at a node passes the join.
 func mustPass(from, join *node) bool {
-	if !from.after.has(join.index) {
+	if !from.ahead.has(join.index) {
 		return false
 	}
 	scope := from.scope
@@ -182,10 +213,16 @@ func mustPass(from, join *node) bool {
 			continue
 		}
 		seen.add(i)
-		if len(scope.forward[i]) == 0 {
+		end := true
+		for _, j := range scope.forward[i] {
+			if !scope.inner[j].isBeside() {
+				end = false
+				todo = append(todo, j)
+			}
+		}
+		if end {
 			return false
 		}
-		todo = append(todo, scope.forward[i]...)
 	}
 	return true
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// apply changes who takes part in a countersignature while it runs. Without members left to wait for, the whole completes.
+// apply changes who takes part in a countersignature while it runs. Without members left to wait for,
+// the whole completes.
 func (ev GroupChanged) apply(r *run) error {
 	a, err := r.taskAt(ev.Task, 0)
 	if err != nil {

@@ -2,10 +2,10 @@ package engine
 
 import "slices"
 
-// An inclusive gateway splits by every condition that holds and joins what can still come
-// (BPMN 13.4.3): it is released when no token elsewhere in its scope has a path to an
-// incoming flow that is still empty, unless that token also has a path to one that is not. The paths do not
-// visit the gateway itself, so a loop through it does not hold it up.
+// An inclusive gateway splits by every condition that holds and joins what can still come (BPMN
+// 13.4.3): it is released when no token elsewhere in its scope has a path to an incoming flow that is
+// still empty, unless that token also has a path to one that is not. The paths do not visit the
+// gateway itself, so a loop through it does not hold it up.
 var inclusiveGateway = &behaviour{
 	enter:  passThrough,
 	choose: chooseInclusive,

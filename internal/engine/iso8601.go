@@ -8,7 +8,8 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// period is an ISO 8601 duration. Years, months and days are of the calendar, the rest is of the clock.
+// period is an ISO 8601 duration. Years, months and days are of the calendar, the rest is of the
+// clock.
 type period struct {
 	years, months, days int
 	clock               time.Duration

@@ -13,7 +13,8 @@ type detour struct {
 	tokens []lostToken
 }
 
-// lostToken is a token that a jump took away: at an element, at a join, or a scope with those inside it.
+// lostToken is a token that a jump took away: at an element, at a join, or a scope with those inside
+// it.
 type lostToken struct {
 	element string
 	via     string // at a join: the flow it came by
@@ -21,10 +22,10 @@ type lostToken struct {
 	inside  []lostToken
 }
 
-// apply moves work to a node: the tokens die that cannot live beside one there, and one is placed. A token in a
-// parallel branch lives on; so a jump out of it, to before the split, ends all branches, and a jump inside one
-// leaves the others alone. Where the flow has passed the join already, the branches that are not done again
-// count as arrived there.
+// apply moves work to a node: the tokens die that cannot live beside one there, and one is placed. A
+// token in a parallel branch lives on; so a jump out of it, to before the split, ends all branches,
+// and a jump inside one leaves the others alone. Where the flow has passed the join already, the
+// branches that are not done again count as arrived there.
 func (ev Jump) apply(r *run) error {
 	r.st.acted = true
 	return r.jump(ev)
@@ -246,8 +247,8 @@ func (r *run) putBack(lost []lostToken, scope *activation) {
 	}
 }
 
-// endDetour is called when what work was returned to is done: the scopes that were entered only for it end with
-// it, and the tokens go back to where they were.
+// endDetour is called when what work was returned to is done: the scopes that were entered only for it
+// end with it, and the tokens go back to where they were.
 func (r *run) endDetour(a *activation) {
 	whole := a
 	for at := a.up; at != nil && at.detour != nil && at.detour.id == a.detour.id; at = at.up {
@@ -308,8 +309,8 @@ func (ev Withdraw) apply(r *run) error {
 	return r.jump(Jump{To: last.Element})
 }
 
-// withdrawVote opens one instance of a looped task again; the other instances stay as they are, but the
-// next one in turn is not yet asked.
+// withdrawVote opens one instance of a looped task again; the other instances stay as they are, but
+// the next one in turn is not yet asked.
 func (r *run) withdrawVote(group *activation, p Pass) {
 	b := group.body
 	b.completed--

@@ -4,7 +4,8 @@ package engine
 const maxQuantity = 1000
 
 // enough lets an activity that wants several tokens for one start wait for them (BPMN 10.3.1,
-// startQuantity). It reports whether a is the token that the activity starts with; the others are consumed.
+// startQuantity). It reports whether a is the token that the activity starts with; the others are
+// consumed.
 func (r *run) enough(a *activation) bool {
 	for _, waits := range r.st.acts {
 		if waits.node != a.node || waits.up != a.up || waits.phase != joining || waits.dead {

@@ -146,7 +146,7 @@ func (b *builder) subProcess(depth int) (string, string) {
 	start := b.node("startEvent", b.id("start"), "")
 	in, out := b.block(depth - 1)
 	b.flow(start, in, "")
-	b.flow(out, b.node("endEvent", b.id("end"), ""), "")
+	thrown := b.ends(out)
 	if b.Intn(4) == 0 {
 		esp := b.nodes
 		b.nodes = strings.Builder{}
@@ -160,14 +160,41 @@ func (b *builder) subProcess(depth int) (string, string) {
 	inner := b.nodes.String()
 	b.nodes = outer
 	b.node("subProcess", id, b.multi()+inner)
-	if b.Intn(2) == 0 {
+	if b.Intn(3) == 0 { // a branch beside, with an end of its own
+		beside := b.node("boundaryEvent", b.id("boundary"), `<timerEventDefinition><timeDuration>PT7M</timeDuration></timerEventDefinition>`, fmt.Sprintf("attachedToRef=%q", id), `cancelActivity="false"`)
+		u := b.node("userTask", b.id("user"), "")
+		b.flow(beside, u, "")
+		b.flow(u, b.node("endEvent", b.id("end"), ""), "")
+	}
+	if b.Intn(2) == 0 && !thrown {
 		return id, id
 	}
 	merge := b.node("exclusiveGateway", b.id("merge"), "")
 	b.flow(id, merge, "")
+	if thrown {
+		caught := b.node("boundaryEvent", b.id("boundary"), `<errorEventDefinition errorRef="e"/>`, fmt.Sprintf("attachedToRef=%q", id))
+		b.flow(caught, merge, "")
+	}
 	boundary := b.node("boundaryEvent", b.id("boundary"), `<timerEventDefinition><timeDuration>PT20M</timeDuration></timerEventDefinition>`, fmt.Sprintf("attachedToRef=%q", id))
 	b.flow(boundary, merge, "")
 	return id, merge
+}
+
+// ends ends a sub-process: plainly, or by choice with a terminate or an error end event. It reports
+// whether an error may leave the sub-process.
+func (b *builder) ends(last string) (thrown bool) {
+	event := []string{"", `<terminateEventDefinition/>`, `<errorEventDefinition errorRef="e"/>`}[b.Intn(3)]
+	end := b.node("endEvent", b.id("end"), "")
+	if event == "" {
+		b.flow(last, end, "")
+		return false
+	}
+	choice := b.id("choice")
+	b.flow(last, choice, "")
+	b.flow(choice, b.node("endEvent", b.id("end"), event), "x")
+	f := b.flow(choice, end, "")
+	b.node("exclusiveGateway", choice, "", fmt.Sprintf("default=%q", f))
+	return strings.Contains(event, "error")
 }
 
 func (b *builder) events(depth int) (string, string) {
@@ -191,7 +218,7 @@ func randomModel(t *testing.T, seed int64) (*engine.Definition, string) {
 	b.flow(start, in, "")
 	b.flow(out, b.node("endEvent", "end", ""), "")
 	src := `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t">
-<message id="m" name="m"/><signal id="s" name="s"/><process id="main" isExecutable="true">` + b.nodes.String() + `</process></definitions>`
+<message id="m" name="m"/><signal id="s" name="s"/><error id="e" errorCode="E"/><process id="main" isExecutable="true">` + b.nodes.String() + `</process></definitions>`
 	file, err := bpmn.Parse([]byte(src))
 	if err != nil {
 		t.Fatalf("seed %d: %v\n%s", seed, err, src)
@@ -307,8 +334,8 @@ func (p *player) account(e engine.Effect) error {
 	return nil
 }
 
-// check compares the account with the state: nothing is open that the state does not hold, the encoding
-// round-trips, and a running instance can go on.
+// check compares the account with the state: nothing is open that the state does not hold, the
+// encoding round-trips, and a running instance can go on.
 func (p *player) check() error {
 	st := p.state
 	raw := mustEncode(st)
@@ -409,11 +436,11 @@ func (p *player) disturb() error {
 	return err
 }
 
-// TestSimulation plays random models with random events and people's interventions, and checks after every Step
-// that the account of open work matches the state, that each running instance can go on, that everything ends in
-// the end, and that the history replays to the same bytes.
+// TestSimulation plays random models with random events and people's interventions, and checks after
+// every Step that the account of open work matches the state, that each running instance can go on,
+// that everything ends in the end, and that the history replays to the same bytes.
 func TestSimulation(t *testing.T) {
-	models := 800
+	models := 600
 	if testing.Short() {
 		models = 60
 	}

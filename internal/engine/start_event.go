@@ -5,8 +5,8 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// A start event passes its token on at once (BPMN 13.5.1). Waiting for its trigger is the affair of whoever
-// starts the process, or of the scope around an event sub-process.
+// A start event passes its token on at once (BPMN 13.5.1). Waiting for its trigger is the affair of
+// whoever starts the process, or of the scope around an event sub-process.
 var startEvent = &behaviour{enter: passStart, fired: startEventSubProcess}
 
 func passStart(r *run, a *activation) error {

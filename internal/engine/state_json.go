@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// stateView is a State for people. The encoding travels with it, so that reading it back gives the very same state.
+// stateView is a State for people. The encoding travels with it, so that reading it back gives the
+// very same state.
 type stateView struct {
 	Instance    ID               `json:"instance,string"`
 	BusinessKey string           `json:"businessKey,omitempty"`

@@ -5,10 +5,10 @@ import (
 	"github.com/paceline/paceline/internal/feel"
 )
 
-// Message and signal throw events, and send tasks that name a message, throw when everything
-// else in the Step has come to rest: a parallel branch that waits for them waits by then. What waits
-// in this instance is served in the same Step, while the thrower is still where it is; the
-// Throw effect tells the host to serve the others. A message event with an implementation of its own has that done first.
+// Message and signal throw events, and send tasks that name a message, throw when everything else in
+// the Step has come to rest: a parallel branch that waits for them waits by then. What waits in this
+// instance is served in the same Step, while the thrower is still where it is; the Throw effect tells
+// the host to serve the others. A message event with an implementation of its own has that done first.
 var (
 	messageThrow = &behaviour{enter: enterThrow, throw: throwNow}
 	signalThrow  = &behaviour{enter: enterThrow, throw: throwNow}
@@ -65,8 +65,8 @@ func (r *run) throwEvent(a *activation) error {
 	return r.completeAndThrow(a, send)
 }
 
-// completeAndThrow ends a throw event and lets it throw while its token is still where it is. What catches the
-// event may end the token with its scope; else it goes on.
+// completeAndThrow ends a throw event and lets it throw while its token is still where it is. What
+// catches the event may end the token with its scope; else it goes on.
 func (r *run) completeAndThrow(a *activation, throw func()) error {
 	if err := r.conclude(a); err != nil {
 		return err
