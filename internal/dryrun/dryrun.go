@@ -283,6 +283,9 @@ func parseVars(src []byte) (feel.Vars, error) {
 type jsonVars feel.Vars
 
 func (v *jsonVars) UnmarshalJSON(src []byte) error {
+	if string(src) == "null" {
+		return nil
+	}
 	vars, err := parseVars(src)
 	*v = jsonVars(vars)
 	return err

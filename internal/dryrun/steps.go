@@ -140,6 +140,10 @@ func parseStep(line []byte) step {
 		return s
 	}
 	verb := s.verb
+	if string(keys[verb]) == "null" {
+		s.err = fmt.Errorf("%s needs a value", verb)
+		return s
+	}
 	if err := strict(line, &s); err != nil {
 		s.err = fmt.Errorf("%s: %w", verb, err)
 	}

@@ -31,7 +31,7 @@ func (r *run) leaveByBoundary(b *node, activity *activation, vars feel.Vars) {
 // catcher finds the boundary event or event sub-process start that catches a code: the one that
 // names it, else the one that catches all.
 func catcher(events []*node, kind bpmn.EventKind, code string) *node {
-	var any *node
+	var all *node
 	for _, n := range events {
 		if n.Event == nil || n.Event.Kind != kind {
 			continue
@@ -39,9 +39,9 @@ func catcher(events []*node, kind bpmn.EventKind, code string) *node {
 		if n.Event.Name == code {
 			return n
 		}
-		if n.Event.Name == "" && any == nil {
-			any = n
+		if n.Event.Name == "" && all == nil {
+			all = n
 		}
 	}
-	return any
+	return all
 }

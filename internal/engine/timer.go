@@ -68,7 +68,7 @@ func (r *run) rearm(i int) {
 	m := &r.st.arms[i]
 	r.effects = append(r.effects, DisarmTimer{Timer: m.id})
 	due, err := m.nextDue()
-	if m.left == 0 || err != nil {
+	if m.left == 0 || err != nil || !m.node.mayFireAgain() {
 		r.st.arms = slices.Delete(r.st.arms, i, i+1)
 		return
 	}
@@ -78,6 +78,11 @@ func (r *run) rearm(i int) {
 	m.due = due.UnixMicro()
 	m.id = r.env.NewID()
 	r.effects = append(r.effects, armTimer(*m))
+}
+
+// mayFireAgain reports whether what the event belongs to goes on when it is triggered.
+func (n *node) mayFireAgain() bool {
+	return !n.Interrupting && (n.Kind == bpmn.BoundaryEvent || n.Kind == bpmn.StartEvent)
 }
 
 func (m *arm) nextDue() (time.Time, error) {
