@@ -27,3 +27,11 @@ func paged[T any](items []T, next string, err error) (*page[T], error) {
 	}
 	return &page[T]{Page[T]{Items: listOf(items), Next: next}}, nil
 }
+
+// listOf makes sure that an empty list is [] in JSON.
+func listOf[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

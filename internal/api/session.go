@@ -3,108 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
-	"sync"
-	"time"
-
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"golang.org/x/time/rate"
 
 	"github.com/paceline/paceline/internal/db"
-	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 )
-
-// attempts limits sign-ins by address before any password is hashed; the brake behind
-// it, per account and cluster-wide, is org's. mu guards by.
-type attempts struct {
-	mu sync.Mutex
-	by map[string]*rate.Limiter
-}
-
-const (
-	loginBurst     = 20
-	loginEvery     = 3 * time.Second
-	knownAddresses = 10_000
-)
-
-func newAttempts() *attempts { return &attempts{by: map[string]*rate.Limiter{}} }
-
-func (a *attempts) allow(address string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	l := a.by[address]
-	if l == nil {
-		if len(a.by) >= knownAddresses {
-			clear(a.by)
-		}
-		l = rate.NewLimiter(rate.Every(loginEvery), loginBurst)
-		a.by[address] = l
-	}
-	if !l.Allow() {
-		return errs.New(errs.Exhausted, "too many sign-ins from %s", address).RetryAfter(loginEvery)
-	}
-	return nil
-}
-
-// cookieName has the __Host- prefix where https allows it: such a cookie cannot be set
-// by another host or path.
-func (s *Server) cookieName() string {
-	if s.cfg.Secure {
-		return org.Cookie
-	}
-	return org.PlainCookie
-}
-
-// cookie carries a session's secret; an empty one makes the browser forget it.
-func (s *Server) cookie(secret string) http.Cookie {
-	c := http.Cookie{Name: s.cookieName(), Value: secret, Path: "/", HttpOnly: true, Secure: s.cfg.Secure, SameSite: http.SameSiteLaxMode}
-	if secret == "" {
-		c.MaxAge = -1
-	}
-	return c
-}
-
-// signedIn finds out who calls: by the token in the Authorization header, else by the
-// session in the cookie.
-func (s *Server) signedIn(hc huma.Context, next func(huma.Context)) {
-	r, w := humago.Unwrap(hc)
-	secret, err := s.secretOf(r)
-	if err == nil {
-		var actor *org.Actor
-		if actor, err = s.org.Authenticate(r.Context(), secret, originOf(r)); err == nil {
-			next(huma.WithValue(hc, signedInKey, actor))
-			return
-		}
-	}
-	if errs.Is(err, errs.Unauthenticated) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="paceline"`)
-	}
-	s.refuse(w, r, err)
-}
-
-// secretOf is the token or session that a request shows; empty when it shows none.
-func (s *Server) secretOf(r *http.Request) (string, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		token, ok := strings.CutPrefix(header, "Bearer ")
-		if !ok {
-			return "", errs.New(errs.Unauthenticated, "the Authorization header is not a bearer token").
-				WithCure("send Authorization: Bearer TOKEN")
-		}
-		return token, nil
-	}
-	if c, err := r.Cookie(s.cookieName()); err == nil {
-		return c.Value, nil
-	}
-	return "", nil
-}
-
-// actorOf is who calls; never nil behind signedIn.
-func actorOf(ctx context.Context) *org.Actor {
-	actor, _ := ctx.Value(signedInKey).(*org.Actor)
-	return actor
-}
 
 // Me is who is signed in.
 type Me struct {
@@ -122,29 +24,6 @@ type Me struct {
 func meOf(a *org.Actor) Me {
 	return Me{ID: a.ID, Login: a.Login, Name: a.Name, Lang: a.Lang, Roles: listOf(a.Roles), Principals: a.Principals,
 		Scopes: a.Scopes, Token: a.Token, MustChange: a.MustChange}
-}
-
-// listOf makes sure that an empty list is [] in JSON.
-func listOf[T any](items []T) []T {
-	if items == nil {
-		return []T{}
-	}
-	return items
-}
-
-// Caller is for inputs that need of a request what no parameter says.
-type Caller struct {
-	request *http.Request
-}
-
-// Resolve keeps the request.
-func (c *Caller) Resolve(hc huma.Context) []error {
-	c.request, _ = humago.Unwrap(hc)
-	return nil
-}
-
-func originOf(r *http.Request) org.Origin {
-	return org.Origin{Address: clientAddress(r), Agent: r.UserAgent()}
 }
 
 type loginInput struct {
