@@ -1,0 +1,224 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// front is the listeners and the net/http.Server behind them. A connection is accepted,
+// counted, and under TLS shakes hands before net/http sees it: what speaks HTTP/1.1 goes
+// through a gate, HTTP/2 goes as it is. mu guards the fields below it.
+type front struct {
+	gateway *Gateway
+	crowd   *crowd
+
+	mu        sync.Mutex
+	server    *http.Server
+	queue     *queue
+	listeners map[bool]net.Listener // by whether they are TLS's
+	cancel    context.CancelFunc
+	running   sync.WaitGroup // listeners and server
+
+	visits sync.WaitGroup // requests under way, WebSockets among them
+}
+
+type connKey struct{}
+
+func newFront(g *Gateway) *front {
+	l := g.cfg.Limits
+	return &front{gateway: g, crowd: &crowd{limit: l.Connections, each: l.PerAddress, from: make(map[netip.Addr]int)}}
+}
+
+func (f *front) start(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	cfg, log := f.gateway.cfg, f.gateway.log
+	var config *tls.Config
+	if cfg.TLS.Listen != "" {
+		certs, err := newCertificates(cfg.TLS, cfg.State, log)
+		if err != nil {
+			return err
+		}
+		config = certs.config()
+	}
+	f.listeners = make(map[bool]net.Listener)
+	for secure, address := range map[bool]string{false: cfg.Listen, true: cfg.TLS.Listen} {
+		if address == "" {
+			continue
+		}
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen on %s: %w", address, err), f.closeListeners())
+		}
+		f.listeners[secure] = ln
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f.cancel = cancel
+	f.queue = newQueue()
+	f.server = f.newServer()
+	server, queue := f.server, f.queue
+	f.running.Go(func() {
+		if err := server.Serve(queue); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("front ended", "err", err)
+		}
+	})
+	for secure, ln := range f.listeners {
+		config := config
+		if !secure {
+			config = nil
+		}
+		f.running.Go(func() { f.accept(own, ln, config, queue) })
+	}
+	return nil
+}
+
+func (f *front) newServer() *http.Server {
+	l := f.gateway.cfg.Limits
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(f.gateway.cfg.H2C)
+	return &http.Server{
+		Handler:           f,
+		Protocols:         &protocols,
+		ReadHeaderTimeout: l.HeaderTime,
+		IdleTimeout:       l.Idle,
+		MaxHeaderBytes:    l.Header,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250, WriteByteTimeout: l.WritePause, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+		ErrorLog:          slog.NewLogLogger(f.gateway.log.Handler(), slog.LevelDebug),
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+	}
+}
+
+// accept takes connections until the listener is closed.
+func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config, out *queue) {
+	var hands sync.WaitGroup
+	defer hands.Wait()
+	for pause := time.Duration(0); ; {
+		nc, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // such as too many open files: it passes
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			f.gateway.log.Warn("accept", "err", err)
+			wait(ctx, pause)
+			continue
+		}
+		pause = 0
+		c := f.crowd.enter(nc)
+		if c == nil {
+			f.gateway.metrics.crowded.Inc()
+			nc.Close()
+			continue
+		}
+		if config == nil {
+			out.put(ctx, f.gate(c, false))
+			continue
+		}
+		hands.Go(func() { f.shake(ctx, tls.Server(c, config), out) })
+	}
+}
+
+// shake does TLS's handshake and passes the connection on.
+func (f *front) shake(ctx context.Context, c *tls.Conn, out *queue) {
+	ctx, cancel := context.WithTimeout(ctx, f.gateway.cfg.Limits.HeaderTime+time.Second)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		f.gateway.log.Debug("TLS handshake", "err", err)
+		c.Close()
+		return
+	}
+	if c.ConnectionState().NegotiatedProtocol == "h2" {
+		out.put(ctx, c)
+		return
+	}
+	out.put(ctx, f.gate(c, true))
+}
+
+func (f *front) gate(c net.Conn, secure bool) *gate {
+	cfg := f.gateway.cfg
+	return &gate{Conn: c, secure: secure, h2c: cfg.H2C && !secure, maxHead: cfg.Limits.Header, pause: cfg.Limits.WritePause}
+}
+
+// stop ends the intake and waits for the requests under way. Those that are still there
+// when ctx ends are cut off; cut ends WebSockets, which net/http knows no more.
+func (f *front) stop(ctx context.Context, cut func()) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.server == nil {
+		return nil
+	}
+	failed := f.closeListeners()
+	err := f.server.Shutdown(ctx)
+	if err != nil {
+		failed = errors.Join(failed, err, f.server.Close())
+	}
+	f.cancel()
+	f.running.Wait()
+	gone := context.AfterFunc(ctx, cut)
+	defer gone()
+	f.visits.Wait()
+	f.server = nil
+	return failed
+}
+
+func (f *front) closeListeners() error {
+	var failed []error
+	for _, ln := range f.listeners {
+		failed = append(failed, ln.Close())
+	}
+	return errors.Join(failed...)
+}
+
+func (f *front) address(secure bool) net.Addr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ln := f.listeners[secure]; ln != nil {
+		return ln.Addr()
+	}
+	return nil
+}
+
+// queue is the net.Listener that net/http sees: connections that are ready for it.
+type queue struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newQueue() *queue { return &queue{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (q *queue) put(ctx context.Context, c net.Conn) {
+	select {
+	case q.conns <- c:
+	case <-q.done:
+		c.Close()
+	case <-ctx.Done():
+		c.Close()
+	}
+}
+
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.conns:
+		return c, nil
+	case <-q.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (q *queue) Close() error {
+	q.once.Do(func() { close(q.done) })
+	return nil
+}
+
+func (q *queue) Addr() net.Addr { return &net.TCPAddr{} }
