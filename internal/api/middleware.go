@@ -120,6 +120,9 @@ func (s *Server) account(w *recorder, r *http.Request, took time.Duration) {
 	if w.status >= 500 {
 		level = slog.LevelWarn
 	}
+	if !s.log.Enabled(r.Context(), level) {
+		return
+	}
 	s.log.Log(r.Context(), level, "request", "request", requestID(r.Context()), "method", r.Method, "route", route,
 		"path", r.URL.Path, "status", w.status, "bytes", w.bytes, "took", took, "from", clientAddress(r))
 }

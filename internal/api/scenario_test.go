@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paceline/paceline/client"
 )
@@ -245,5 +246,23 @@ func TestPeople(t *testing.T) {
 	must(t, c.ChangePassword(ctx, secret, "four words of the newcomer"))
 	if me, err = c.Me(ctx); err != nil || me.MustChange {
 		t.Errorf("after the change: %+v, %v", me, err)
+	}
+}
+
+// TestTheClockStartsWhatIsPublished holds that a published app's start events work.
+func TestTheClockStartsWhatIsPublished(t *testing.T) {
+	w := start(t)
+	admin := w.as("admin")
+	_, err := admin.PublishApp(t.Context(), bundle(t, clockwork))
+	must(t, err)
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		list, err := admin.Tickets(t.Context(), client.TicketQuery{App: "clockwork"})
+		must(t, err)
+		if len(list.Items) == 1 && len(list.Items[0].Steps) == 1 && list.Items[0].Title == "Wind the clock" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the timer started nothing: %+v", list.Items)
+		}
 	}
 }
