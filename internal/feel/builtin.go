@@ -101,13 +101,17 @@ func (f *form) takes(n int) bool {
 	return n >= least && n <= len(f.params)
 }
 
-// order finds the arguments by name. A parameter without one is bound to null (section 10.3.2.13.5).
+// order finds the arguments by name; only optional parameters may be without one.
 func (f *form) order(names []string) ([]int, bool) {
 	order := make([]int, len(f.params))
 	used := 0
 	for i, p := range f.params {
-		if order[i] = slices.Index(names, p.name); order[i] >= 0 {
+		order[i] = slices.Index(names, p.name)
+		switch {
+		case order[i] >= 0:
 			used++
+		case !p.optional:
+			return nil, false
 		}
 	}
 	return order, used == len(names)

@@ -12,20 +12,19 @@ var booleanFunctions = map[string][]form{
 }
 
 // same reports whether both are the same element of the semantic domain: moments have the same
-// parts and the same zone; Z and +00:00 are one zone, Europe/Paris and +01:00 are not.
+// parts and the same offset, however that is written.
 func (m *machine) same(a, b Value) bool {
 	switch a := a.(type) {
 	case Time:
 		b, ok := b.(Time)
-		return ok && a.same(b)
+		return ok && a.same(b, a.Zone.usualOffset(), b.Zone.usualOffset())
 	case DateTime:
 		b, ok := b.(DateTime)
-		return ok && a.Date == b.Date && a.Time.same(b.Time)
+		return ok && a.Date == b.Date && a.Time.same(b.Time, a.Zone.offsetAt(a.Instant()), b.Zone.offsetAt(b.Instant()))
 	}
 	return kindOf(a) == kindOf(b) && m.equals(a, b) == true
 }
 
-func (t Time) same(o Time) bool {
-	return t.clock() == o.clock() && t.Nano == o.Nano &&
-		t.Zone.name == o.Zone.name && t.Zone.offset == o.Zone.offset && t.Zone.IsZero() == o.Zone.IsZero()
+func (t Time) same(o Time, tOffset, oOffset int) bool {
+	return t.clock() == o.clock() && t.Nano == o.Nano && tOffset == oOffset && t.Zone.IsZero() == o.Zone.IsZero()
 }

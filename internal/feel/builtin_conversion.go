@@ -33,7 +33,10 @@ var conversionFunctions = map[string][]form{
 		sig("from: date, to: date", monthsBetween),
 		sig("from: moment, to: moment", monthsBetween),
 	},
-	"number": {sig("from: string, grouping separator: string?, decimal separator: string?", numberOf)},
+	"number": {
+		sig("from: string, grouping separator: string?, decimal separator: string?", numberOf),
+		sig("from: number", func(_ *machine, a []Value) Value { return a[0] }),
+	},
 	"string": {
 		sig("from: any", func(m *machine, a []Value) Value {
 			if a[0] == nil {
@@ -107,31 +110,24 @@ func inZone(_ *machine, a []Value) Value {
 	return DateTimeOf(dt.Instant(), zone)
 }
 
-// monthsBetween is the number of whole months, as the calendar and the clock show them.
+// monthsBetween is the number of whole months, as the calendar shows them: the time of day does not count.
 func monthsBetween(_ *machine, a []Value) Value {
-	from, to := momentParts(a[0]), momentParts(a[1])
+	from, to := calendarDay(a[0]), calendarDay(a[1])
 	months := int64(to.Year-from.Year)*12 + int64(to.Month-from.Month)
-	rest := sign(to.Day - from.Day)
-	if rest == 0 {
-		rest = sign(to.clock() - from.clock())
-	}
-	if rest == 0 {
-		rest = sign(to.Nano - from.Nano)
-	}
 	switch {
-	case months > 0 && rest < 0:
+	case months > 0 && to.Day < from.Day:
 		months--
-	case months < 0 && rest > 0:
+	case months < 0 && to.Day > from.Day:
 		months++
 	}
 	return MonthDuration(months)
 }
 
-func momentParts(v Value) DateTime {
+func calendarDay(v Value) Date {
 	if d, ok := v.(Date); ok {
-		return DateTime{Date: d}
+		return d
 	}
-	return v.(DateTime)
+	return v.(DateTime).Date
 }
 
 // numberOf reads a number with separators; both are optional, and differ.

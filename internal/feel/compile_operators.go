@@ -19,18 +19,10 @@ func (c *compiler) binary(n *binary) code {
 			}
 		}
 		op := n.op
-		return func(m *machine, e *env) Value { return m.compare(op, single(left(m, e)), single(right(m, e))) }
+		return func(m *machine, e *env) Value { return m.compare(op, left(m, e), right(m, e)) }
 	}
 	op := arithmetic[n.op]
-	return func(m *machine, e *env) Value { return op(m, single(left(m, e)), single(right(m, e))) }
-}
-
-// single is the item of a list of one, where an operator has no use for a list (section 10.3.2.9.4).
-func single(v Value) Value {
-	if l, ok := v.(List); ok && len(l) == 1 {
-		return l[0]
-	}
-	return v
+	return func(m *machine, e *env) Value { return op(m, left(m, e), right(m, e)) }
 }
 
 var arithmetic = map[string]func(m *machine, a, b Value) Value{
@@ -45,7 +37,7 @@ var arithmetic = map[string]func(m *machine, a, b Value) Value{
 func compareWith(left code, limit Number, op string) code {
 	accepts := accepting(op)
 	return func(m *machine, e *env) Value {
-		if n, ok := single(left(m, e)).(Number); ok {
+		if n, ok := left(m, e).(Number); ok {
 			return accepts(n.Cmp(limit))
 		}
 		return nil
@@ -68,11 +60,11 @@ func accepting(op string) func(int) bool {
 // and is three-valued: false with anything is false, else null with anything is null.
 func and(left, right code) code {
 	return func(m *machine, e *env) Value {
-		l, lok := single(left(m, e)).(bool)
+		l, lok := left(m, e).(bool)
 		if lok && !l {
 			return false
 		}
-		r, rok := single(right(m, e)).(bool)
+		r, rok := right(m, e).(bool)
 		switch {
 		case rok && !r:
 			return false
@@ -85,11 +77,11 @@ func and(left, right code) code {
 
 func or(left, right code) code {
 	return func(m *machine, e *env) Value {
-		l, lok := single(left(m, e)).(bool)
+		l, lok := left(m, e).(bool)
 		if lok && l {
 			return true
 		}
-		r, rok := single(right(m, e)).(bool)
+		r, rok := right(m, e).(bool)
 		switch {
 		case rok && r:
 			return true
@@ -175,7 +167,14 @@ func (c *compiler) test(t *unaryTest) tester {
 		return c.inputTest(t.of, false)
 	}
 	of := c.node(t.of)
-	return func(m *machine, e *env, v Value) Value { return m.in(v, of(m, e)) }
+	_, interval := t.of.(*interval)
+	return func(m *machine, e *env, v Value) Value {
+		r := of(m, e)
+		if r == nil && interval {
+			return nil // nothing can be compared with ends that make no interval
+		}
+		return m.in(v, r)
+	}
 }
 
 // inputTest compiles a test that names the value as "?": a boolean is its answer, other

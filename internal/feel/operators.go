@@ -136,9 +136,10 @@ func (m *machine) equalRanges(a, b *Range, depth int) Value {
 	return both(m.equalsAt(a.Low, b.Low, depth), m.equalsAt(a.High, b.High, depth))
 }
 
-// newRange is null when the ends are not of one ordered kind, or not in order.
+// newRange is null when the ends are not of one ordered kind, or not in order. An open end that is
+// null does not bound; there is no closed one.
 func newRange(low, high Value, lowClosed, highClosed bool) Value {
-	if low == nil && high == nil {
+	if low == nil && (high == nil || lowClosed) || high == nil && highClosed {
 		return nil
 	}
 	if low != nil && high != nil {
@@ -146,7 +147,7 @@ func newRange(low, high Value, lowClosed, highClosed bool) Value {
 			return nil
 		}
 	}
-	return &Range{Low: low, High: high, LowClosed: lowClosed && low != nil, HighClosed: highClosed && high != nil}
+	return &Range{Low: low, High: high, LowClosed: lowClosed, HighClosed: highClosed}
 }
 
 // rangeOf is the half range that an operator and a value stand for.

@@ -430,15 +430,7 @@ func (p *parser) context() node {
 	defer p.names.scope()()
 	c := &context{}
 	for !p.tok.is("}") {
-		key := p.tok.text
-		if p.tok.kind == tString {
-			p.advance()
-		} else {
-			key = p.rawName(":")
-		}
-		if key == "" && p.tok.is(":") {
-			p.unexpected("a key")
-		}
+		key := p.key()
 		p.expect(":")
 		value := p.expression()
 		p.names.add(key)
@@ -452,6 +444,20 @@ func (p *parser) context() node {
 	}
 	p.expect("}")
 	return c
+}
+
+// key is a name, or any text in quotes.
+func (p *parser) key() string {
+	if p.tok.kind == tString {
+		text := p.tok.text
+		p.advance()
+		return text
+	}
+	name := p.rawName(":")
+	if name == "" && p.tok.is(":") {
+		p.unexpected("a key")
+	}
+	return name
 }
 
 func (p *parser) list(first node) node {

@@ -38,7 +38,8 @@ func (m *machine) property(v Value, name string) Value {
 	return nil
 }
 
-// descendants is v...name: all entries of that name in v and in what v contains, outer before inner.
+// descendants is v...name: all entries of that name in v and in what v contains, outer before inner,
+// without those that are null.
 func (m *machine) descendants(found List, v Value, name string, depth int) List {
 	m.deep(depth)
 	m.spend(1)
@@ -49,7 +50,7 @@ func (m *machine) descendants(found List, v Value, name string, depth int) List 
 		}
 	case *Context:
 		for _, e := range v.entries {
-			if e.Name == name {
+			if e.Name == name && e.Value != nil {
 				m.items(1)
 				found = append(found, e.Value)
 			}

@@ -209,7 +209,28 @@ func (t *translator) escape() bool {
 		t.out.WriteString("[" + class + "]")
 		return true
 	}
-	return writeEscape(&t.out, t.in, &t.pos, c)
+	if c == 'p' || c == 'P' {
+		class, ok := t.property(c == 'P')
+		t.out.WriteString("[" + class + "]")
+		return ok
+	}
+	return writeEscape(&t.out, c)
+}
+
+// property reads the braces after \p or \P, and gives what stands for them in a Go class.
+func (t *translator) property(negated bool) (string, bool) {
+	name, rest, ok := strings.Cut(t.in[t.pos:], "}")
+	if !ok || !strings.HasPrefix(name, "{") {
+		return "", false
+	}
+	t.pos = len(t.in) - len(rest)
+	if block, ok := strings.CutPrefix(name, "{Is"); ok {
+		return blockClass(block, negated)
+	}
+	if negated {
+		return `\P` + name + "}", true
+	}
+	return `\p` + name + "}", true
 }
 
 // backReference takes as many digits as make the number of a group; that group must have ended.
@@ -232,21 +253,13 @@ var unicodeClasses = map[byte]string{
 	'w': `\p{L}\p{M}\p{N}\p{S}`,
 }
 
-// writeEscape copies an escape that both languages know. For \p{..}, pos moves over the braces.
-func writeEscape(b *strings.Builder, in string, pos *int, c byte) bool {
-	if strings.IndexByte(`nrtsSpP\|.-^?*+{}()[]$`, c) < 0 {
+// writeEscape copies an escape that both languages know.
+func writeEscape(b *strings.Builder, c byte) bool {
+	if strings.IndexByte(`nrtsS\|.-^?*+{}()[]$`, c) < 0 {
 		return false
 	}
 	b.WriteByte('\\')
 	b.WriteByte(c)
-	if c == 'p' || c == 'P' {
-		end := strings.IndexByte(in[*pos:], '}')
-		if end < 0 || in[*pos] != '{' {
-			return false
-		}
-		b.WriteString(in[*pos : *pos+end+1])
-		*pos += end + 1
-	}
 	return true
 }
 
@@ -294,8 +307,12 @@ func (t *translator) classEscape(b *strings.Builder) bool {
 	t.pos++
 	class, ok := unicodeClasses[c|0x20]
 	switch {
+	case c == 'p' || c == 'P':
+		class, ok = t.property(c == 'P')
+		b.WriteString(class)
+		return ok
 	case !ok || c == '|':
-		return writeEscape(b, t.in, &t.pos, c)
+		return writeEscape(b, c)
 	case c&0x20 != 0:
 		b.WriteString(class)
 	case c == 'D':
