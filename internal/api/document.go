@@ -32,7 +32,7 @@ func (s *Server) renderDocument() error {
 	}
 	var page bytes.Buffer
 	err = pageTemplates.ExecuteTemplate(&page, "docs.html", map[string]any{
-		"Doc": doc, "Sections": docSections(doc), "Schemas": docSchemas(doc),
+		"Doc": doc, "Sections": docSections(doc), "Schemas": docSchemas(doc), "Key": idempotencyParam(),
 	})
 	if err != nil {
 		return fmt.Errorf("api document: %w", err)
@@ -111,6 +111,9 @@ func pathOperations(p *huma.PathItem) []*huma.Operation {
 func docOperationOf(op *huma.Operation, path string) docOperation {
 	d := docOperation{ID: op.OperationID, Method: op.Method, Path: path, Summary: op.Summary, Description: op.Description}
 	for _, p := range op.Parameters {
+		if p.Name == keyHeader {
+			continue // said once, at the top of the page
+		}
 		d.Parameters = append(d.Parameters, docField{Name: p.Name, In: p.In, Type: typeName(p.Schema), Required: p.Required, Description: cmp.Or(p.Description, p.Schema.Description)})
 	}
 	if op.RequestBody != nil {
@@ -164,7 +167,11 @@ func typeName(s *huma.Schema) template.HTML {
 	case s.Format != "":
 		text += " (" + template.HTMLEscapeString(s.Format) + ")"
 	case len(s.Enum) > 0:
-		text = template.HTMLEscapeString(strings.Trim(fmt.Sprint(s.Enum...), "[]"))
+		words := make([]string, len(s.Enum))
+		for i, word := range s.Enum {
+			words[i] = template.HTMLEscapeString(fmt.Sprint(word))
+		}
+		text = strings.Join(words, " | ")
 	case s.Type == "":
 		text = "anything"
 	}
