@@ -291,7 +291,7 @@ func (d *decoder) value() feel.Value {
 		}
 		return feel.NewContext(entries...)
 	case tagRange:
-		return &feel.Range{LowClosed: d.bool(), HighClosed: d.bool(), Low: d.value(), High: d.value()}
+		return &feel.Range{LowClosed: d.bool(), HighClosed: d.bool(), Op: d.text(), Low: d.value(), High: d.value()}
 	}
 	d.fail()
 	return nil

@@ -302,6 +302,7 @@ func (e *encoder) value(value feel.Value) error {
 		e.tag(tagRange)
 		e.bool(v.LowClosed)
 		e.bool(v.HighClosed)
+		e.text(v.Op)
 		if err := e.value(v.Low); err != nil {
 			return err
 		}

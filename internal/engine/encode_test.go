@@ -22,6 +22,7 @@ func everyValue() feel.Vars {
 		"context": feel.NewContext(feel.Entry{Name: "z", Value: date}, feel.Entry{Name: "a", Value: feel.NewContext()}),
 		"marked":  feel.NewContext(feel.Entry{Name: "@", Value: "date"}, feel.Entry{Name: "is", Value: "no date"}),
 		"range":   &feel.Range{Low: feel.Int(1), High: nil, LowClosed: true},
+		"test":    &feel.Range{Low: feel.Int(1), High: feel.Int(1), Op: "!="},
 	}
 }
 
@@ -41,6 +42,11 @@ func TestStateRoundTrips(t *testing.T) {
 	var fromJSON engine.State
 	if err := json.Unmarshal(text, &fromJSON); err != nil || !bytes.Equal(mustEncode(&fromJSON), raw) {
 		t.Fatalf("JSON: %v", err)
+	}
+	for _, s := range []*engine.State{again, &fromJSON} {
+		if vars := s.Vars(); !feel.Equal(vars["test"], everyValue()["test"]) {
+			t.Errorf("a range lost its operator: %v", vars["test"])
+		}
 	}
 }
 

@@ -81,7 +81,7 @@ func appendTyped(b []byte, value feel.Value) ([]byte, error) {
 	case feel.List:
 		return appendTypedList(b, v)
 	case *feel.Range:
-		b, err := appendTypedList(append(b, `{"@":"range","is":`...), feel.List{v.LowClosed, v.Low, v.High, v.HighClosed})
+		b, err := appendTypedList(append(b, `{"@":"range","is":`...), feel.List{v.LowClosed, v.Low, v.High, v.HighClosed, v.Op})
 		return append(b, '}'), err
 	case *feel.Context:
 		if _, own := v.Get("@"); !own {
@@ -202,10 +202,14 @@ func parsedText[T any](s string, parse func(string) (T, bool)) (feel.Value, erro
 
 func untypedRange(is feel.Value) (feel.Value, error) {
 	l, ok := is.(feel.List)
-	if !ok || len(l) != 4 {
+	if !ok || len(l) != 5 {
 		return nil, errTyped
 	}
-	r := &feel.Range{}
+	op, ok := l[4].(string)
+	if !ok {
+		return nil, errTyped
+	}
+	r := &feel.Range{Op: op}
 	var err error
 	if r.Low, err = untyped(l[1]); err != nil {
 		return nil, err
