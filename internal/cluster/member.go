@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,9 @@ type Config struct {
 	Name  string        // of the node; another that starts with the same name takes its place
 	TTL   time.Duration // of the row after a renewal; 7 s
 	Renew time.Duration // between renewals; 2 s
+
+	Roles   []string // that it plays, for people
+	Version string   // of the program
 }
 
 // Member is this process in the cluster. It is a service.Service; it is of use between Start and
@@ -27,9 +31,14 @@ type Member struct {
 	log   *slog.Logger
 	clock func() time.Time
 	renew *service.Background
+	bell  chan struct{} // renew now: the state has changed
 
 	mu    sync.Mutex // held through Start and Stop
 	holds atomic.Pointer[holding]
+
+	told  sync.Mutex // guards the rest
+	state State
+	cause string
 }
 
 // holding is one taking of a number.
@@ -51,7 +60,7 @@ func New(cfg Config, d *db.DB, clock func() time.Time, log *slog.Logger) *Member
 	if cfg.Renew == 0 {
 		cfg.Renew = 2 * time.Second
 	}
-	m := &Member{cfg: cfg, db: d, log: log, clock: clock}
+	m := &Member{cfg: cfg, db: d, log: log, clock: clock, bell: make(chan struct{}, 1)}
 	m.renew = service.NewBackground(m.keep)
 	return m
 }
@@ -72,6 +81,7 @@ func (m *Member) Start(ctx context.Context) (err error) {
 	}
 	h.trusted.Store(sent.Add(m.cfg.TTL).UnixNano())
 	m.holds.Store(h)
+	m.after(Joined, "")
 	m.log.Info("joined", "node", h.number, "epoch", h.epoch)
 	return m.renew.Start(ctx)
 }
@@ -89,8 +99,49 @@ func (m *Member) Stop(ctx context.Context) (err error) {
 		return nil
 	}
 	h.end()
-	_, err = m.db.Exec(ctx, "UPDATE cluster_node SET expires = {now} WHERE number = ? AND epoch = ? AND expires > {now}", h.number, h.epoch)
+	m.after(Left, "")
+	_, err = m.db.Exec(ctx, "UPDATE cluster_node SET expires = {now}, state = ?, cause = ?, since = {now} WHERE number = ? AND epoch = ? AND expires > {now}",
+		string(Stopped), "", h.number, h.epoch)
 	return err
+}
+
+// Tell says what has happened to this node, and the cause when it is Failed. Others see
+// the state that follows as soon as the row is written, which is begun at once.
+func (m *Member) Tell(e Event, cause string) {
+	if !m.after(e, cause) {
+		return
+	}
+	select {
+	case m.bell <- struct{}{}:
+	default:
+	}
+}
+
+// after takes an event in, and says whether it changed anything.
+func (m *Member) after(e Event, cause string) bool {
+	m.told.Lock()
+	defer m.told.Unlock()
+	next := m.state.After(e)
+	if next != Waiting {
+		cause = ""
+	} else if e != Failed {
+		cause = m.cause
+	}
+	if next == m.state && cause == m.cause {
+		return false
+	}
+	if next != m.state {
+		m.log.Info("the node's state has changed", "node", m.cfg.Name, "was", string(m.state), "is", string(next), "cause", cause)
+	}
+	m.state, m.cause = next, cause
+	return true
+}
+
+// State is this node's, and what it waits for.
+func (m *Member) State() (State, string) {
+	m.told.Lock()
+	defer m.told.Unlock()
+	return m.state, m.cause
 }
 
 // Number is this node's; 0 while it holds none.
@@ -190,11 +241,13 @@ func choose(nodes []Node, rested time.Time) (n Node, again bool) {
 // write makes the row ours unless another node was faster.
 func (m *Member) write(ctx context.Context, n Node, again bool, now int64) (won bool, err error) {
 	expires := now + m.cfg.TTL.Microseconds()
+	roles := strings.Join(m.cfg.Roles, ",")
 	if !again {
-		return m.db.InsertIgnore(ctx, db.Row{Table: Nodes, Values: []any{n.Number, n.Epoch, m.cfg.Name, now, expires}})
+		return m.db.InsertIgnore(ctx, db.Row{Table: Nodes, Values: []any{
+			n.Number, n.Epoch, m.cfg.Name, now, expires, roles, m.cfg.Version, string(Joining), "", now}})
 	}
-	affected, err := m.db.Exec(ctx, "UPDATE cluster_node SET epoch = ?, name = ?, started = ?, expires = ? WHERE number = ? AND epoch = ?",
-		n.Epoch, m.cfg.Name, now, expires, n.Number, n.Epoch-1)
+	affected, err := m.db.Exec(ctx, `UPDATE cluster_node SET epoch = ?, name = ?, started = ?, expires = ?, roles = ?, version = ?, state = ?, cause = ?, since = ?
+WHERE number = ? AND epoch = ?`, n.Epoch, m.cfg.Name, now, expires, roles, m.cfg.Version, string(Joining), "", now, n.Number, n.Epoch-1)
 	return affected == 1, err
 }
 
@@ -217,6 +270,7 @@ func (m *Member) keep(ctx context.Context) {
 			watchdog.Stop()
 			return
 		case <-tick.C:
+		case <-m.bell:
 		}
 		m.renewOnce(ctx, h)
 		watchdog.Stop()
@@ -227,8 +281,10 @@ func (m *Member) renewOnce(ctx context.Context, h *holding) {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Renew)
 	defer cancel()
 	sent := time.Now()
-	n, err := m.db.Exec(ctx, "UPDATE cluster_node SET expires = {now} + ? WHERE number = ? AND epoch = ? AND expires > {now}",
-		m.cfg.TTL.Microseconds(), h.number, h.epoch)
+	state, cause := m.State()
+	// MySQL evaluates in the order written, so since looks at the state before.
+	n, err := m.db.Exec(ctx, `UPDATE cluster_node SET expires = {now} + ?, since = CASE WHEN state = ? THEN since ELSE {now} END, state = ?, cause = ?
+WHERE number = ? AND epoch = ? AND expires > {now}`, m.cfg.TTL.Microseconds(), string(state), string(state), cause, h.number, h.epoch)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:

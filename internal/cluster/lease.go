@@ -1,0 +1,326 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/service"
+)
+
+// LeaseConfig says what is led, and by whom.
+type LeaseConfig struct {
+	Role    string // what is led; "center"
+	Name    string // of this node, unlike any other's
+	Primary string // the node that is to lead while it is healthy; empty: any
+	Floor   string // file that keeps the highest epoch seen; empty: only memory does
+
+	// Profile is Fast, or Alone in a Local database that is not Shared.
+	Profile Profile
+	Shared  bool // several processes of this machine use one Local database
+
+	// Willing tells whether the node may lead; nil: always. When it turns false the lease
+	// is given back.
+	Willing func() bool
+
+	// Failback is how long the Primary must have been ready before it is given the lease;
+	// 30 s. It is given at most once in 20 times that.
+	Failback time.Duration
+
+	// Adopt gives rows that the leader owns the new epoch, within the acquisition.
+	Adopt func(ctx context.Context, tx *db.Tx, epoch int64) error
+
+	// Ring is called when the lease was given back: whom it reaches need not wait for
+	// their next look (Lease.Ring there).
+	Ring func()
+}
+
+// Lease is this node's part in deciding who leads. It is a service.Service: while it
+// runs, the node leads or looks whether it may.
+type Lease struct {
+	cfg    LeaseConfig
+	db     *db.DB
+	log    *slog.Logger
+	duties []namedDuty
+	loop   *service.Background
+	bell   chan struct{}
+	heirs  chan string // who is to lead from now on; empty: anybody else
+	floor  floor
+	pace   pace // of the goroutine that contends, or of the one that renews
+
+	mu        sync.Mutex // guards the rest
+	candidate candidate
+	term      *term // nil: this node does not lead
+	last      Leader
+	rests     time.Time // no candidate until then
+}
+
+// Leader is who leads, as somebody knew it at some time.
+type Leader struct {
+	Name  string `json:"name,omitempty"` // empty: nobody
+	Epoch int64  `json:"epoch"`
+}
+
+// NewLease makes a part in a lease that starts nothing. The handle is best one with
+// db.Config.Patience, so that nobody waits long for a leader that froze.
+func NewLease(cfg LeaseConfig, d *db.DB, log *slog.Logger) (*Lease, error) {
+	cfg.Role = cmp.Or(cfg.Role, "center")
+	alone := d.Local() && !cfg.Shared
+	calm := cfg.Profile
+	switch {
+	case cfg.Profile == Profile{} && alone:
+		cfg.Profile, calm = Alone, Alone
+	case cfg.Profile == Profile{}, cfg.Profile == Fast:
+		cfg.Profile, calm = Fast, Calm
+	}
+	if err := cfg.Profile.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		return nil, errs.New(errs.Invalid, "a lease needs the name of the node")
+	}
+	cfg.Failback = cmp.Or(cfg.Failback, 30*time.Second)
+	l := &Lease{cfg: cfg, db: d, log: log, bell: make(chan struct{}, 1), heirs: make(chan string, 1),
+		floor: floor{path: cfg.Floor}, pace: pace{fast: cfg.Profile, calm: calm}, candidate: candidate{name: cfg.Name, alone: alone}}
+	l.loop = service.NewBackground(l.run)
+	if cfg.Primary != "" && cfg.Primary != cfg.Name {
+		l.Lead("failback", Repeat(cfg.Profile.Renew, (&failback{lease: l}).look))
+	}
+	return l, nil
+}
+
+// Lead adds a duty, which is done by this node while it leads. Duties start in the order
+// in which they are added and stop in reverse. Lead is called before Start.
+func (l *Lease) Lead(name string, duty Duty) { l.duties = append(l.duties, namedDuty{name, duty}) }
+
+// Start begins to contend.
+func (l *Lease) Start(ctx context.Context) (err error) {
+	defer errs.Wrap(&err, "cluster.Lease.Start")
+	if err := l.floor.load(); err != nil {
+		return err
+	}
+	return l.loop.Start(ctx)
+}
+
+// Stop stops the duties and then gives the lease back, so that another node leads at once.
+func (l *Lease) Stop(ctx context.Context) error { return l.loop.Stop(ctx) }
+
+// Epoch of this node's term; 0 while it does not lead.
+func (l *Lease) Epoch() int64 {
+	if t := l.current(); t != nil && t.ctx.Err() == nil {
+		return t.fence.Epoch
+	}
+	return 0
+}
+
+// Leader is who leads as far as this node knows, which takes no query: it is as old as
+// its last look or renewal.
+func (l *Lease) Leader() Leader {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// Ring makes a candidate look now: the lease was given back.
+func (l *Lease) Ring() {
+	select {
+	case l.bell <- struct{}{}:
+	default:
+	}
+}
+
+// ProveDead says that the holder of exactly this epoch is dead, so that its lease need
+// not be waited for. Proof is that its process was seen to exit, that its machine
+// answers and refuses the connection, or an operator's word. Silence is none.
+func (l *Lease) ProveDead(epoch int64) {
+	l.mu.Lock()
+	l.candidate.proof = max(l.candidate.proof, epoch)
+	l.mu.Unlock()
+	l.Ring()
+}
+
+// Saw tells of an epoch that came from elsewhere than the database. One that no cluster
+// reaches is refused.
+func (l *Lease) Saw(epoch int64) error {
+	if epoch < 0 || epoch > maxEpoch {
+		return errs.New(errs.Invalid, "%d is no epoch", epoch)
+	}
+	return l.floor.raise(epoch)
+}
+
+// maxEpoch leaves room to count on from: a thousand changes a second for nine thousand years.
+const maxEpoch = 1 << 48
+
+// HandOver gives the lease to the node of that name, or to any other node when it is
+// empty. It returns when the duties have stopped and the lease is given; a node that
+// does not lead has nothing to give, which is errs.Conflict.
+func (l *Lease) HandOver(ctx context.Context, to string) error {
+	t := l.current()
+	if t == nil {
+		return errs.New(errs.Conflict, "this node does not lead")
+	}
+	l.resign(to)
+	select {
+	case <-t.ctx.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// resign asks the leading goroutine to hand over, once.
+func (l *Lease) resign(to string) {
+	select {
+	case l.heirs <- to:
+	default:
+	}
+}
+
+func (l *Lease) current() *term {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.term
+}
+
+func (l *Lease) willing() bool {
+	l.mu.Lock()
+	rests := time.Now().Before(l.rests)
+	l.mu.Unlock()
+	return !rests && (l.cfg.Willing == nil || l.cfg.Willing())
+}
+
+// run contends and leads in turns.
+func (l *Lease) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		t, err := l.try(ctx)
+		switch {
+		case t != nil:
+			l.lead(ctx, t)
+			continue
+		case err == nil: // the rows of the role are there now
+			continue
+		case ctx.Err() == nil && !errors.Is(err, errTaken) && !errors.Is(err, db.ErrLocked):
+			l.log.Warn("cannot look who leads", "err", err)
+		}
+		poll := l.pace.profile().Poll
+		pause := time.NewTimer(poll*4/5 + rand.N(poll*2/5+1))
+		select {
+		case <-ctx.Done():
+		case <-l.bell:
+		case <-pause.C:
+		}
+		pause.Stop()
+	}
+}
+
+// lead does the duties until the node is stopped, hands over or loses the lease.
+func (l *Lease) lead(ctx context.Context, t *term) {
+	select { // an heir that an earlier term was asked for is none of this one's
+	case <-l.heirs:
+	default:
+	}
+	l.enter(t)
+	defer l.leave(t)
+	keeper := service.NewBackground(func(ctx context.Context) { l.keep(ctx, t) })
+	_ = keeper.Start(ctx) // a Background always starts
+	duties := service.NewGroup(l.log)
+	for _, d := range l.duties {
+		duties.Add(d.name, d.make(t.ctx, t.fence))
+	}
+	heir, whole := "", context.WithoutCancel(ctx)
+	if err := duties.Start(t.ctx); err != nil && t.ctx.Err() == nil {
+		l.log.Error("this node cannot do the leader's work and gives it to another", "epoch", t.fence.Epoch, "err", err)
+	} else {
+		select {
+		case <-ctx.Done():
+		case <-t.ctx.Done():
+		case heir = <-l.heirs:
+		}
+	}
+	if err := duties.Stop(whole); err != nil { // the lease is renewed meanwhile
+		l.log.Error("the leader's work did not stop well", "epoch", t.fence.Epoch, "err", err)
+	}
+	_ = keeper.Stop(whole) // whole does not end
+	if t.ctx.Err() != nil {
+		l.log.Warn("this node leads no more", "epoch", t.fence.Epoch, "err", context.Cause(t.ctx))
+		return
+	}
+	if ctx.Err() == nil {
+		l.rest()
+	}
+	l.give(whole, t, heir)
+}
+
+// rest keeps the node from contending for as long as others need to take its place.
+func (l *Lease) rest() {
+	p := l.pace.profile()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rests = time.Now().Add(p.TTL + 2*p.Poll)
+}
+
+// give ends the term in good order.
+func (l *Lease) give(ctx context.Context, t *term, heir string) {
+	t.end(errYielded)
+	if heir == l.cfg.Name {
+		heir = ""
+	}
+	if err := l.yield(ctx, t, heir); err != nil {
+		l.log.Warn("the lease cannot be given back and has to expire", "epoch", t.fence.Epoch, "err", err)
+		return
+	}
+	l.log.Info("this node has given the lead back", "epoch", t.fence.Epoch, "heir", heir)
+	if l.cfg.Ring != nil {
+		l.cfg.Ring()
+	}
+}
+
+// enter makes t the current term.
+func (l *Lease) enter(t *term) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term, l.last = t, Leader{Name: l.cfg.Name, Epoch: t.fence.Epoch}
+}
+
+// leave ends the current term.
+func (l *Lease) leave(t *term) {
+	t.end(errYielded)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term, l.last = nil, Leader{Epoch: t.fence.Epoch}
+	l.candidate.own = max(l.candidate.own, t.fence.Epoch)
+	l.candidate.known = false
+}
+
+// mine says that a lease of this epoch, if it is in our name, is our own.
+func (l *Lease) mine(epoch int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.candidate.own = max(l.candidate.own, epoch)
+}
+
+// observe takes in what was read just now.
+func (l *Lease) observe(t tenure) {
+	l.mu.Lock()
+	l.candidate.observe(t, time.Now())
+	l.last = Leader{Epoch: t.epoch}
+	if t.live() {
+		l.last.Name = t.holder
+	}
+	l.mu.Unlock()
+	if err := l.floor.raise(max(t.epoch, t.fence)); err != nil {
+		l.log.Warn("the highest epoch cannot be kept", "epoch", t.epoch, "err", err)
+	}
+}
+
+func (l *Lease) may(t tenure) (why string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.candidate.may(t, time.Now())
+}
