@@ -33,6 +33,7 @@ type Config struct {
 	Node      string        // name of this node
 	Secure    bool          // browsers reach it by https: cookies are Secure and __Host-
 	Heartbeat time.Duration // of event streams; 0: 15 s
+	Proxies   []string      // addresses or networks of proxies whose X-Forwarded-For is believed
 	Origins   []string      // other origins whose pages may write, such as https://desk.example.com
 }
 
@@ -65,6 +66,7 @@ type Server struct {
 	events    *Events
 	readiness *readiness
 	attempts  *attempts
+	proxies   proxies
 }
 
 // New makes the door. It listens to nothing.
@@ -79,6 +81,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		attempts:  newAttempts(),
 	}
 	s.events = newEvents(deps.Now(), s.metrics.dropped.Inc)
+	var err error
+	if s.proxies, err = parseProxies(cfg.Proxies); err != nil {
+		return nil, err
+	}
 	s.huma = humago.New(s.mux, s.humaConfig())
 
 	s.registerSession()

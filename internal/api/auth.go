@@ -37,7 +37,7 @@ func (s *Server) signedIn(hc huma.Context, next func(huma.Context)) {
 	secret, err := s.secretOf(r)
 	if err == nil {
 		var actor *org.Actor
-		if actor, err = s.org.Authenticate(r.Context(), secret, originOf(r)); err == nil {
+		if actor, err = s.org.Authenticate(r.Context(), secret, s.originOf(r)); err == nil {
 			next(huma.WithValue(hc, signedInKey, actor))
 			return
 		}
@@ -81,6 +81,6 @@ func (c *Caller) Resolve(hc huma.Context) []error {
 	return nil
 }
 
-func originOf(r *http.Request) org.Origin {
-	return org.Origin{Address: clientAddress(r), Agent: r.UserAgent()}
+func (s *Server) originOf(r *http.Request) org.Origin {
+	return org.Origin{Address: s.proxies.client(r), Agent: r.UserAgent()}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -124,7 +123,7 @@ func (s *Server) account(w *recorder, r *http.Request, took time.Duration) {
 		return
 	}
 	s.log.Log(r.Context(), level, "request", "request", requestID(r.Context()), "method", r.Method, "route", route,
-		"path", r.URL.Path, "status", w.status, "bytes", w.bytes, "took", took, "from", clientAddress(r))
+		"path", r.URL.Path, "status", w.status, "bytes", w.bytes, "took", took, "from", s.proxies.client(r))
 }
 
 // recorder remembers status and size of an answer.
@@ -152,12 +151,3 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// clientAddress is the address a request came from, without the port.
-func clientAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}

@@ -58,13 +58,15 @@ func incidentFromReportToClosed(t *testing.T, w *world) {
 		page, err := staff.History(ctx, id, p)
 		must(t, err)
 		for _, e := range page.Items {
-			kinds = append(kinds, e.Kind)
+			if e.Kind != "taskAssigned" { // by a person, or by the rules of the step
+				kinds = append(kinds, e.Kind)
+			}
 		}
 		if p.After = page.Next; page.Next == "" {
 			break
 		}
 	}
-	if want := []string{"start", "taskAssigned", "taskCompleted", "taskCompleted", "taskCompleted"}; !slices.Equal(kinds, want) {
+	if want := []string{"start", "taskCompleted", "taskCompleted", "taskCompleted"}; !slices.Equal(kinds, want) {
 		t.Errorf("history %q, want %q", kinds, want)
 	}
 }

@@ -62,7 +62,7 @@ func (s *Server) registerSession() {
 }
 
 func (s *Server) login(ctx context.Context, in *loginInput) (*sessionOutput, error) {
-	who := org.SignIn{Login: in.Body.Login, Password: in.Body.Password, From: originOf(in.request)}
+	who := org.SignIn{Login: in.Body.Login, Password: in.Body.Password, From: s.originOf(in.request)}
 	if err := s.attempts.allow(who.From.Address); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (s *Server) logout(ctx context.Context, _ *struct{}) (*goodbye, error) {
 }
 
 func (s *Server) changePassword(ctx context.Context, in *passwordInput) (*sessionOutput, error) {
-	made, err := s.org.ChangePassword(ctx, actorOf(ctx), in.Body.Old, in.Body.New, originOf(in.request))
+	made, err := s.org.ChangePassword(ctx, actorOf(ctx), in.Body.Old, in.Body.New, s.originOf(in.request))
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ type Config struct {
 	Data   config.Dir `yaml:"data"`   // directory of what it keeps
 	Listen string     `yaml:"listen"` // address of the HTTP API; port 0 takes a free one
 	Secure bool       `yaml:"secure"` // browsers reach it by https, through a proxy that ends TLS
+	// Proxies are addresses or networks of proxies whose X-Forwarded-For is believed.
+	Proxies []string `yaml:"proxies"`
 	// Origins are other origins whose pages may write here.
 	Origins []string `yaml:"origins"`
 	DB      Database `yaml:"db"`

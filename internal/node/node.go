@@ -20,6 +20,7 @@ import (
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
@@ -68,7 +69,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	}
 	n.member = cluster.New(cluster.Config{Name: cfg.Name}, n.db, now, log)
 	n.org = org.New(cfg.Org, org.Deps{DB: n.db, NewID: n.member.NewID, Now: now, Log: log, Ring: n.ring})
-	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Ring: n.ring, Now: now, Log: log})
+	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Activated: n.activated, Ring: n.ring, Now: now, Log: log})
 	n.process = process.New(cfg.Process, process.Deps{
 		DB: n.db, NewID: n.member.NewID, Lease: n.member, Definitions: n.apps, Handlers: n.handlers(),
 		Assign: n.assign, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
@@ -78,7 +79,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
 	n.api, err = api.New(
-		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Origins: cfg.Origins},
+		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Proxies: cfg.Proxies, Origins: cfg.Origins},
 		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Checks: n.checks(), Metrics: metrics, Now: now, Log: log},
 	)
 	if err != nil {
@@ -158,6 +159,10 @@ func (n *Node) assign(ctx context.Context, a process.Assignment) (process.Assign
 
 func (n *Node) person(ctx context.Context, login string) (db.ID, string, error) {
 	return n.tickets.Person(ctx, login)
+}
+
+func (n *Node) activated(ctx context.Context, tx *db.Tx, app db.ID, definitions map[db.ID]*engine.Definition) error {
+	return n.process.SetStarts(ctx, tx, app, definitions)
 }
 
 func (n *Node) project(t *process.Transition, ch *db.Change) error { return n.tickets.Project(t, ch) }

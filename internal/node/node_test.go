@@ -101,6 +101,7 @@ func TestWrongConfigurationIsRefusedWithTheCure(t *testing.T) {
 		"listen": func(c *Config) { c.Listen = "8100" },
 		"drain":  func(c *Config) { c.Drain = -1 },
 		"db":     func(c *Config) { c.DB.DSN = "nothing://x" },
+		"proxy":  func(c *Config) { c.Proxies = []string{"gateway"} },
 		"origin": func(c *Config) { c.Origins = []string{"desk"} },
 	} {
 		cfg := testConfig(t, t.TempDir())
