@@ -31,9 +31,9 @@ func (s serveCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	return serve(ctx, cfg, func(n *node.Node) error {
-		con.say("Paceline %s serves http://%s", version, n.Addr())
+		fmt.Fprintf(con.out, "Paceline %s serves http://%s\n", version, n.Addr())
 		if password := n.OneTimePassword(); password != "" {
-			con.say("First sign-in: user admin, password %s (good for one sign-in)", password)
+			fmt.Fprintf(con.out, "First sign-in: user admin, password %s (good for one sign-in)\n", password)
 		}
 		return nil
 	})
@@ -105,9 +105,9 @@ func (d demoCmd) Run(ctx context.Context, con *console) (err error) {
 		if err := n.Samples(ctx, d.Password); err != nil {
 			return fmt.Errorf("samples: %w", err)
 		}
-		con.say("Paceline %s serves http://%s", version, n.Addr())
-		con.say("Sign in as admin, or as one of the sample people: staff1, staff2, desk1, desk2, it-manager, sales-manager, hr1, finance1, buyer1, director.")
-		con.say("Everybody's password: %s", d.Password)
+		fmt.Fprintf(con.out, "Paceline %s serves http://%s\n", version, n.Addr())
+		fmt.Fprint(con.out, "Sign in as admin, or as one of the sample people: staff1, staff2, desk1, desk2, it-manager, sales-manager, hr1, finance1, buyer1, director.\n")
+		fmt.Fprintf(con.out, "Everybody's password: %s\n", d.Password)
 		return nil
 	})
 }
