@@ -320,7 +320,8 @@ type DecisionInput struct {
 
 type DecisionOutput struct {
 	Name    string
-	Values  *Expression // the list of allowed values, in order, for P and O
+	Values  *Expression // unary tests
+	Order   *Expression // the list of the allowed values, for P and O
 	Default *Expression
 }
 

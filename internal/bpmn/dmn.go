@@ -92,7 +92,7 @@ func (p *parser) decisionTable(e *element) *DecisionTable {
 		case k.dmn("input"):
 			t.Inputs = append(t.Inputs, p.decisionInput(k))
 		case k.dmn("output"):
-			t.Outputs = append(t.Outputs, p.decisionOutput(k))
+			t.Outputs = append(t.Outputs, p.decisionOutput(k, t.HitPolicy))
 		case k.dmn("rule"):
 			t.Rules = append(t.Rules, p.decisionRule(k, t))
 		}
@@ -115,10 +115,13 @@ func (p *parser) decisionInput(e *element) DecisionInput {
 	return in
 }
 
-func (p *parser) decisionOutput(e *element) DecisionOutput {
+func (p *parser) decisionOutput(e *element, hitPolicy string) DecisionOutput {
 	out := DecisionOutput{Name: e.attr("name")}
-	if text, at := e.dmnText("outputValues"); text != "" {
-		out.Values = p.expression(at, "["+text+"]", Error)
+	if text, at := e.dmnText("outputValues"); text != "" && text != "-" {
+		out.Values = p.unaryTests(at, text)
+		if hitPolicy == "P" || hitPolicy == "O" {
+			out.Order = p.expression(at, "["+text+"]", Error)
+		}
 	}
 	if text, at := e.dmnText("defaultOutputEntry"); text != "" {
 		out.Default = p.expression(at, text, Error)

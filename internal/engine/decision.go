@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/paceline/paceline/internal/bpmn"
@@ -67,20 +68,11 @@ func (x *deciding) table(d *bpmn.Decision) (feel.Value, error) {
 	t := d.Table
 	inputs := make([]feel.Vars, len(t.Inputs))
 	for i, in := range t.Inputs {
-		value, err := x.r.evalWith(x.at, x.known, in.Expr)
+		value, err := x.cell(in.Expr, in.Values)
 		if err != nil {
 			return nil, err
 		}
-		inputs[i] = feel.Vars{"?": value}
-		for name, known := range x.known {
-			inputs[i][name] = known
-		}
-		if in.Values == nil || value == nil {
-			continue
-		}
-		if allowed, err := x.r.evalWith(x.at, inputs[i], in.Values); err != nil || allowed != true {
-			return nil, fail("the decision %s does not take %s for %s", d.ID, text(value), in.Expr.Text)
-		}
+		inputs[i] = x.testing(value)
 	}
 	var hits []feel.List
 	for _, rule := range t.Rules {
@@ -96,7 +88,7 @@ func (x *deciding) table(d *bpmn.Decision) (feel.Value, error) {
 			if then == nil {
 				continue
 			}
-			if row[i], err = x.r.evalWith(x.at, x.known, then); err != nil {
+			if row[i], err = x.cell(then, t.Outputs[i].Values); err != nil {
 				return nil, err
 			}
 		}
@@ -106,6 +98,26 @@ func (x *deciding) table(d *bpmn.Decision) (feel.Value, error) {
 		}
 	}
 	return x.pick(d, hits)
+}
+
+// cell evaluates what stands in a column: null when it is none of the column's allowed values.
+func (x *deciding) cell(expr, allowed *bpmn.Expression) (feel.Value, error) {
+	value, err := x.r.evalWith(x.at, x.known, expr)
+	if err != nil || value == nil || allowed == nil {
+		return value, err
+	}
+	passes, err := x.r.evalWith(x.at, x.testing(value), allowed)
+	if err != nil || passes != true {
+		return nil, err
+	}
+	return value, nil
+}
+
+// testing is what unary tests of a value see.
+func (x *deciding) testing(value feel.Value) feel.Vars {
+	vars := feel.Vars{"?": value}
+	maps.Copy(vars, x.known)
+	return vars
 }
 
 func (x *deciding) matches(rule bpmn.DecisionRule, inputs []feel.Vars) (bool, error) {
@@ -124,7 +136,7 @@ func (x *deciding) matches(rule bpmn.DecisionRule, inputs []feel.Vars) (bool, er
 // pick applies the hit policy (DMN 1.5 section 8.2.8) to the outputs of the rules that matched.
 func (x *deciding) pick(d *bpmn.Decision, hits []feel.List) (feel.Value, error) {
 	t := d.Table
-	if len(hits) == 0 && !(t.HitPolicy == "C" && t.Aggregation == "COUNT") {
+	if len(hits) == 0 {
 		return x.fallback(t)
 	}
 	switch t.HitPolicy {
@@ -162,6 +174,7 @@ func shape(t *bpmn.DecisionTable, row feel.List) feel.Value {
 	return feel.NewContext(entries...)
 }
 
+// fallback is the result when no rule matches: the defaults, else no row where the hit policy collects rows.
 func (x *deciding) fallback(t *bpmn.DecisionTable) (feel.Value, error) {
 	row := make(feel.List, len(t.Outputs))
 	given := false
@@ -175,20 +188,23 @@ func (x *deciding) fallback(t *bpmn.DecisionTable) (feel.Value, error) {
 			return nil, err
 		}
 	}
-	if !given {
-		return nil, nil
+	switch {
+	case given:
+		return shape(t, row), nil
+	case t.HitPolicy == "C" || t.HitPolicy == "R" || t.HitPolicy == "O":
+		return x.collect(t, nil)
 	}
-	return shape(t, row), nil
+	return nil, nil
 }
 
 // rank sorts rows by the order of the outputs' allowed values, the first output first.
 func (x *deciding) rank(t *bpmn.DecisionTable, hits []feel.List) error {
 	orders := make([]feel.List, len(t.Outputs))
 	for i, out := range t.Outputs {
-		if out.Values == nil {
+		if out.Order == nil {
 			continue
 		}
-		value, err := x.r.evalWith(x.at, nil, out.Values)
+		value, err := x.r.evalWith(x.at, nil, out.Order)
 		if err != nil {
 			return err
 		}

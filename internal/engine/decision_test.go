@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"fmt"
+	"html"
+	"strings"
 	"testing"
 
 	"github.com/paceline/paceline/internal/bpmn"
@@ -12,7 +14,7 @@ import (
 const decisionFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
 <d:decision id="rate" name="Rate"><d:decisionTable hitPolicy="%s">
 <d:input id="i"><d:inputExpression><d:text>n</d:text></d:inputExpression></d:input>
-<d:output id="o" name="r"><d:outputValues><d:text>"high","middle","low"</d:text></d:outputValues></d:output>
+<d:output id="o" name="r"><d:outputValues><d:text>"high","middle","low",1,2,4</d:text></d:outputValues></d:output>
 <d:rule id="r1"><d:inputEntry><d:text>&gt; 0</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
 <d:rule id="r2"><d:inputEntry><d:text>&gt; 10</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
 <d:rule id="r3"><d:inputEntry><d:text>&gt; 100</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
@@ -47,11 +49,7 @@ func TestHitPolicies(t *testing.T) {
 		{`UNIQUE`, words, -1, `<nil>`},
 	} {
 		src := fmt.Sprintf(decisionFile, c.policy, c.thens[0], c.thens[1], c.thens[2])
-		file, err := bpmn.Parse([]byte(src))
-		if err != nil {
-			t.Fatal(err)
-		}
-		def, err := engine.Compile(file, "main")
+		def, err := compileText(src)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,4 +64,59 @@ func TestHitPolicies(t *testing.T) {
 			t.Errorf("%s of %d: %s, not %s (%v)", c.policy, c.n, got, c.want, g.state.Incidents())
 		}
 	}
+}
+
+// TestAllowedValues holds that a value outside of a column's allowed values is null, and what no rule gives.
+func TestAllowedValues(t *testing.T) {
+	for _, c := range []struct {
+		name, policy, allowed, output, outputs string
+		n                                      int64
+		want                                   string
+	}{
+		{"input is allowed", `UNIQUE`, `1, 2, [10..20]`, ``, `"a","b"`, 15, `b`},
+		{"input is not", `UNIQUE`, `1, 2`, ``, `"a","b"`, 15, `none`},
+		{"input by a test", `UNIQUE`, `odd(?)`, ``, `"a","b"`, 15, `b`},
+		{"input by not()", `UNIQUE`, `not(15)`, ``, `"a","b"`, 15, `none`},
+		{"input of any value", `UNIQUE`, `-`, ``, `"a","b"`, 15, `b`},
+		{"output is allowed", `UNIQUE`, ``, `"a", "b"`, `"a","b"`, 15, `b`},
+		{"output is not", `UNIQUE`, ``, `"a"`, `"a","b"`, 15, `<nil>`},
+		{"output by a test", `UNIQUE`, ``, `string length(?) > 1`, `"a","bb"`, 15, `bb`},
+		{"output of any value", `PRIORITY`, ``, `-`, `"a","b"`, 15, `b`},
+		{"output among others", `COLLECT`, ``, `"a"`, `"a","b"`, 15, `[<nil>]`},
+		{"no rule", `UNIQUE`, ``, ``, `"a","b"`, 7, `<nil>`},
+		{"no rule to collect", `COLLECT`, ``, ``, `"a","b"`, 7, `[]`},
+		{"no rule in order", `RULE ORDER`, ``, ``, `"a","b"`, 7, `[]`},
+		{"no rule in order of outputs", `OUTPUT ORDER`, ``, `"b","a"`, `"a","b"`, 7, `[]`},
+		{"no rule to count", `COLLECT" aggregation="COUNT`, ``, ``, `"a","b"`, 7, `0`},
+		{"no rule to add up", `COLLECT" aggregation="SUM`, ``, ``, `"a","b"`, 7, `<nil>`},
+	} {
+		one, two, _ := strings.Cut(c.outputs, ",")
+		def, err := compileText(fmt.Sprintf(allowedFile, c.policy, html.EscapeString(c.allowed), html.EscapeString(c.output), one, two))
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		g := play(t, def, feel.Vars{"n": feel.Int(c.n)})
+		if got := fmt.Sprint(g.state.Vars()["result"]); got != c.want {
+			t.Errorf("%s: %s, not %s (%v)", c.name, got, c.want, g.state.Incidents())
+		}
+	}
+}
+
+const allowedFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
+<d:decision id="rate" name="Rate"><d:decisionTable hitPolicy="%s">
+<d:input id="i"><d:inputExpression><d:text>n</d:text></d:inputExpression><d:inputValues><d:text>%s</d:text></d:inputValues></d:input>
+<d:output id="o"><d:outputValues><d:text>%s</d:text></d:outputValues></d:output>
+<d:rule id="r1"><d:inputEntry><d:text>1</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
+<d:rule id="r2"><d:inputEntry><d:text>&gt; 10</d:text></d:inputEntry><d:outputEntry><d:text>%s</d:text></d:outputEntry></d:rule>
+<d:rule id="r3"><d:inputEntry><d:text>null</d:text></d:inputEntry><d:outputEntry><d:text>"none"</d:text></d:outputEntry></d:rule>
+</d:decisionTable></d:decision>
+<process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b"><extensionElements><zeebe:calledDecision decisionId="rate" resultVariable="result"/></extensionElements></businessRuleTask><userTask id="u"/>
+<sequenceFlow id="f1" sourceRef="start" targetRef="b"/><sequenceFlow id="f2" sourceRef="b" targetRef="u"/></process></definitions>`
+
+func compileText(src string) (*engine.Definition, error) {
+	file, err := bpmn.Parse([]byte(src))
+	if err != nil {
+		return nil, err
+	}
+	return engine.Compile(file, "main")
 }
