@@ -110,7 +110,7 @@ func fill(ctx context.Context, d *db.DB, finished, open int) error {
 		`INSERT INTO ticket_field (ticket, name, txt, num) SELECT i, 'subject', 'number ' || i, NULL FROM generate_series(1, @total) i`,
 		`INSERT INTO task (id, instance, root, definition, node, name, kind, form_key, outcomes, assignee, assignee_name, owner, owner_name,
 				due, follow_up, priority, turn, version, created, problem)
-			SELECT id, id, id, 1, 'one', 'Approve', 2, 'request', '["approve"]', CASE WHEN id % 2 = 0 THEN @user + id / 2 % @people ELSE 0 END, '', 0, '',
+			SELECT id, id, id, 1, 'one', 'Approve', 2, 'request', '["approve"]', CASE WHEN id / @groups % 2 = 0 THEN @user + id / 2 % @people ELSE 0 END, '', 0, '',
 				1700000000000000 + id % 5000, 9223372036854775807, id % 3, 0, 1, id, ''
 			FROM ticket WHERE status = 'open'`,
 		`INSERT INTO task_candidate (principal, task) SELECT @group + id % @groups, id FROM task`,

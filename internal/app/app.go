@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/org"
 )
 
@@ -38,6 +39,9 @@ type Deps struct {
 	NewID func() db.ID
 	// Audit notes who did what, in the same transaction.
 	Audit func(ctx context.Context, tx *db.Tx, by *org.Actor, action, subject string, details any) error
+	// Activated is told, in the transaction that makes a version active, what its processes are, by
+	// the id that instances of them carry.
+	Activated func(ctx context.Context, tx *db.Tx, app db.ID, definitions map[db.ID]*engine.Definition) error
 	// Ring tells of a new active version after the commit: ("app", name).
 	Ring func(topic, key string)
 	Now  func() time.Time // time.Now where nil
@@ -59,6 +63,9 @@ type Apps struct {
 func New(cfg Config, deps Deps) *Apps {
 	if deps.Audit == nil {
 		deps.Audit = func(context.Context, *db.Tx, *org.Actor, string, string, any) error { return nil }
+	}
+	if deps.Activated == nil {
+		deps.Activated = func(context.Context, *db.Tx, db.ID, map[db.ID]*engine.Definition) error { return nil }
 	}
 	if deps.Ring == nil {
 		deps.Ring = func(string, string) {}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/paceline/paceline/internal/bpmn"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
@@ -17,17 +16,6 @@ import (
 type activeSet struct {
 	revision int64
 	apps     []*Loaded // in order of name
-	starts   []Start
-}
-
-// Start is a start event of an active version that something other than a person triggers:
-// a timer, a message or a signal.
-type Start struct {
-	App        string
-	Version    db.ID
-	Definition db.ID
-	Process    string
-	Node       *bpmn.Node // Node.Event says what it waits for
 }
 
 // ActiveRevision is the number of changes of what is active, read from the database.
@@ -78,9 +66,6 @@ func (a *Apps) Refresh(ctx context.Context) (err error) {
 		next.apps = append(next.apps, l)
 	}
 	slices.SortFunc(next.apps, func(x, y *Loaded) int { return cmp.Compare(x.App, y.App) })
-	for _, l := range next.apps {
-		next.starts = append(next.starts, l.starts()...)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.active == nil || a.active.revision <= revision { // a later Refresh may have been faster
@@ -113,22 +98,6 @@ func (a *Apps) Active(name string) (*Loaded, error) {
 		}
 	}
 	return nil, noApp(name)
-}
-
-// Starts are the start events of active versions that wait for a timer, a message or a
-// signal.
-func (a *Apps) Starts() []Start { return a.snapshot().starts }
-
-func (l *Loaded) starts() []Start {
-	var starts []Start
-	for _, process := range l.executable() {
-		for _, n := range l.compiled[process].Process.Nodes {
-			if n.Kind == bpmn.StartEvent && n.Event != nil {
-				starts = append(starts, Start{App: l.App, Version: l.Version, Definition: l.ids[process], Process: process, Node: n})
-			}
-		}
-	}
-	return starts
 }
 
 // Loaded reads a version, active or not. Versions never change, so what was read is kept.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 )
@@ -60,7 +61,7 @@ func (a *Apps) Publish(ctx context.Context, by *org.Actor, b *Bundle) (done Publ
 			return p, err
 		}
 		p.Warnings = problems
-		return p, a.activate(ctx, tx, by, "app.publish", &p)
+		return p, a.activate(ctx, tx, by, "app.publish", &p, l)
 	})
 	if err != nil {
 		return done, err
@@ -129,8 +130,12 @@ func (a *Apps) Rollback(ctx context.Context, by *org.Actor, name string, number 
 		if err != nil {
 			return Published{}, err
 		}
+		l, err := a.Loaded(ctx, v.ID)
+		if err != nil {
+			return Published{}, err
+		}
 		p := Published{Version: v}
-		return p, a.activate(ctx, tx, by, "app.rollback", &p)
+		return p, a.activate(ctx, tx, by, "app.rollback", &p, l)
 	})
 	if err != nil {
 		return done, err
@@ -141,7 +146,7 @@ func (a *Apps) Rollback(ctx context.Context, by *org.Actor, name string, number 
 
 // activate points the app to a version. The row's own version is the guard: the transaction
 // that read another pointer than it moves away from fails.
-func (a *Apps) activate(ctx context.Context, tx *db.Tx, by *org.Actor, action string, p *Published) error {
+func (a *Apps) activate(ctx context.Context, tx *db.Tx, by *org.Actor, action string, p *Published, l *Loaded) error {
 	var id, active, guard int64
 	var previous *int
 	err := tx.QueryRow(ctx, "SELECT a.id, a.active, a.version, v.num FROM app a LEFT JOIN app_version v ON v.id = a.active WHERE a.name = ?", p.App).Scan(&id, &active, &guard, &previous)
@@ -162,7 +167,33 @@ func (a *Apps) activate(ctx context.Context, tx *db.Tx, by *org.Actor, action st
 	if moved != 1 {
 		return errs.New(errs.Conflict, "another version of %s became active at the same moment", p.App).WithCure("Look at the versions and try again.")
 	}
+	definitions, err := definitionsOf(ctx, tx, p.ID, l)
+	if err != nil {
+		return err
+	}
+	if err := a.deps.Activated(ctx, tx, db.ID(id), definitions); err != nil {
+		return err
+	}
 	return a.deps.Audit(ctx, tx, by, action, p.App, map[string]any{"version": p.Number, "hash": p.Hash, "previous": p.Previous})
+}
+
+// definitionsOf reads the ids of a version's processes, as the transaction sees them.
+func definitionsOf(ctx context.Context, tx *db.Tx, version db.ID, l *Loaded) (map[db.ID]*engine.Definition, error) {
+	rows, err := tx.Query(ctx, "SELECT id, process FROM app_definition WHERE app_version = ?", version)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	definitions := map[db.ID]*engine.Definition{}
+	for rows.Next() {
+		var id db.ID
+		var process string
+		if err := rows.Scan(&id, &process); err != nil {
+			return nil, err
+		}
+		definitions[id] = l.compiled[process]
+	}
+	return definitions, rows.Err()
 }
 
 // raise raises the revision, first thing in every write. The lock of the row, which the

@@ -33,18 +33,21 @@ func (*postgres) open(cfg Config) (pools, error) {
 		config.RuntimeParams["lock_timeout"] = ms
 		config.RuntimeParams["idle_in_transaction_session_timeout"] = ms
 	}
+	// Statements are written for the indexes that they are to walk, from row to row: they are
+	// planned once, for any arguments, and never read a whole table to join it, whatever the
+	// statistics of a young table say.
+	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	config.RuntimeParams["enable_mergejoin"] = "off"
+	config.RuntimeParams["enable_hashjoin"] = "off"
+	config.RuntimeParams["enable_seqscan"] = "off"
+	config.RuntimeParams["random_page_cost"] = "1.1"
+	config.RuntimeParams["jit"] = "off"
 	main := stdlib.OpenDB(*config)
 	main.SetMaxOpenConns(cfg.MaxConns)
 	main.SetMaxIdleConns(cfg.MaxConns)
 
-	// The group's statements are planned once for arrays of any length, and must never
-	// read a whole table, whatever the statistics of a young table say.
 	hot := config.Copy()
-	hot.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
-	hot.RuntimeParams["enable_seqscan"] = "off"
-	hot.RuntimeParams["random_page_cost"] = "1.1"
 	hot.RuntimeParams["work_mem"] = "32MB"
-	hot.RuntimeParams["jit"] = "off"
 	group := stdlib.OpenDB(*hot)
 	group.SetMaxOpenConns(hotConns)
 	group.SetMaxIdleConns(hotConns)

@@ -162,7 +162,11 @@ func TestStartsByMessageSignalAndTimer(t *testing.T) {
 		bySignal := starts("s1p", `<signalEventDefinition signalRef="s"/>`)
 		byTimer := starts("t1", `<timerEventDefinition><timeCycle>R2/PT1H</timeCycle></timerEventDefinition>`)
 		set := func(defs ...db.ID) {
-			must(t, w.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return nodes[0].SetStarts(ctx, tx, 1, defs...) }))
+			live := map[db.ID]*engine.Definition{}
+			for _, id := range defs {
+				live[id] = w.defs.byID[id]
+			}
+			must(t, w.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error { return nodes[0].SetStarts(ctx, tx, 1, live) }))
 		}
 		set(byTimer)
 		set(byMessage, bySignal, byTimer) // again, as the next version does

@@ -82,6 +82,7 @@ var Tasks = &db.Table{
 	Key: []string{"id"},
 	Indexes: []db.Index{
 		{Name: "task_instance", Columns: []string{"instance"}},
+		{Name: "task_root", Columns: []string{"root"}, Where: "root <> instance"}, // of called processes; the others have root = instance
 		{Name: "task_assignee", Columns: []string{"assignee", "id"}, Where: "assignee <> 0"},
 	},
 }

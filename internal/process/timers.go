@@ -18,7 +18,7 @@ func (j *jobs) fireTimer(ctx context.Context, x *job) error {
 // SetStarts registers the events that start the given definitions of an app, in the transaction that
 // makes them live, in place of those registered for it before. No definitions at all end them.
 // Timers count from now.
-func (r *Runtime) SetStarts(ctx context.Context, tx *db.Tx, app db.ID, definitions ...db.ID) (err error) {
+func (r *Runtime) SetStarts(ctx context.Context, tx *db.Tx, app db.ID, definitions map[db.ID]*engine.Definition) (err error) {
 	defer errs.Wrap(&err, "process.SetStarts")
 	if _, err := tx.Exec(ctx, "DELETE FROM job WHERE instance = 0 AND root IN (SELECT id FROM process_start WHERE app = ?)", app); err != nil {
 		return err
@@ -26,11 +26,7 @@ func (r *Runtime) SetStarts(ctx context.Context, tx *db.Tx, app db.ID, definitio
 	if _, err := tx.Exec(ctx, "DELETE FROM process_start WHERE app = ?", app); err != nil {
 		return err
 	}
-	for _, id := range definitions {
-		def, err := r.deps.Definitions.Definition(ctx, id)
-		if err != nil {
-			return err
-		}
+	for id, def := range definitions {
 		for _, trigger := range def.Triggers() {
 			if err := r.setStart(ctx, tx, app, id, def, trigger); err != nil {
 				return err

@@ -90,6 +90,20 @@ func (a access) visible(filter builder, order string, limit int) builder {
 	return b
 }
 
+// requestedBy is visible for the tickets of one requester, who are few enough to be asked
+// about one by one. One's own need not be asked about.
+func (a access) requestedBy(requester db.ID, filter builder, order string, limit int) builder {
+	var b builder
+	b.add("SELECT k.id FROM ticket k WHERE k.requester = ?", requester)
+	if a.only != nil || requester != a.actor.ID {
+		condition, args := a.sees()
+		b.add(" AND "+condition, args...)
+	}
+	b.join(filter)
+	b.add(order+" {limit}", limit)
+	return b
+}
+
 // repairs says whether the actor keeps other people's tickets going.
 func (a access) repairs() bool { return a.actor.Can(org.RepairTickets) }
 

@@ -29,8 +29,8 @@ func (s *Service) Assign(ctx context.Context, a process.Assignment) (process.Ass
 	dir := s.org.Directory()
 	found := dir.Resolve(want)
 	out := process.Assigned{Assignee: found.Assignee, Candidates: found.Candidates, Problem: found.Problem}
-	if found.Assignee != 0 {
-		out.AssigneeName = dir.Name(found.Assignee)
+	if u := dir.User(found.Assignee); u != nil {
+		out.AssigneeName, out.Login = u.Name, u.Login
 	}
 	return out, nil
 }

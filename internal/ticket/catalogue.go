@@ -64,7 +64,7 @@ func (s *Service) StartForm(_ context.Context, actor *org.Actor, name, kindID st
 	if err != nil {
 		return nil, err
 	}
-	return viewOf(live.FormName(kind.Form), f, nil, vars)
+	return viewOf(live.FormName(kind.Form), f, live.StartRights(kind.ID), vars)
 }
 
 // Retried answers Retry.

@@ -112,13 +112,20 @@ func (s *Service) inboxSQL(actor *org.Actor, q InboxQuery, order itemOrder, limi
 	b.add("SELECT " + itemColumns + " FROM ")
 	switch {
 	case q.Queue == Mine:
-		b.add(fromTasks+" WHERE task.assignee = ?", actor.ID)
+		b.add(fromTasks+" WHERE task.assignee = ? AND task.assignee <> 0", actor.ID)
 	case order.byID():
 		b.add("(")
 		nearest(&b, actor, filter, order, limit)
 		b.add(") m JOIN task ON task.id = m.task JOIN ticket k ON k.id = task.root WHERE task.assignee = 0")
 	default:
-		b.add(fromTasks+" WHERE task.assignee = 0 AND task.id IN (SELECT c.task FROM task_candidate c WHERE c.principal IN (?))", db.In(actor.Principals))
+		b.add("(SELECT DISTINCT c.task, task.due, task.priority FROM task_candidate c JOIN task ON task.id = c.task")
+		if filter.text != "" {
+			b.add(" JOIN ticket k ON k.id = task.root")
+		}
+		b.add(" WHERE c.principal IN (?) AND task.assignee = 0", db.In(actor.Principals))
+		b.join(filter.on("task.id", "c.task"))
+		b.add(" ORDER BY "+strings.ReplaceAll(order.by, "task.id", "c.task")+" {limit}) m", limit)
+		b.add(" JOIN task ON task.id = m.task JOIN ticket k ON k.id = task.root WHERE task.assignee = 0")
 	}
 	b.join(filter)
 	b.add(" ORDER BY "+order.by+" {limit}", limit)
@@ -134,7 +141,7 @@ func nearest(b *builder, actor *org.Actor, filter builder, order itemOrder, limi
 		}
 		b.add("SELECT * FROM (SELECT c.task FROM task_candidate c JOIN task ON task.id = c.task JOIN ticket k ON k.id = task.root"+
 			" WHERE c.principal = ? AND task.assignee = 0", principal)
-		b.add(strings.ReplaceAll(filter.text, "task.id", "c.task"), filter.args...)
+		b.join(filter.on("task.id", "c.task"))
 		b.add(" ORDER BY c.task"+order.direction+" {limit}) p"+strconv.Itoa(i), limit)
 	}
 }
@@ -194,7 +201,7 @@ type Counts struct {
 }
 
 // CountLimit is where counting stops.
-const CountLimit = 1000
+const CountLimit = 100
 
 // Counts counts the actor's queues.
 func (s *Service) Counts(ctx context.Context, actor *org.Actor) (c Counts, err error) {
@@ -203,14 +210,23 @@ func (s *Service) Counts(ctx context.Context, actor *org.Actor) (c Counts, err e
 		return c, err
 	}
 	c.Limit = CountLimit
-	if c.Mine, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ?", actor.ID); err != nil {
+	if c.Mine, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ? AND task.assignee <> 0", actor.ID); err != nil {
 		return c, err
 	}
-	if c.Overdue, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ? AND task.due < ?", actor.ID, db.Micros(s.now())); err != nil {
+	if c.Overdue, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ? AND task.assignee <> 0 AND task.due < ?", actor.ID, db.Micros(s.now())); err != nil {
 		return c, err
 	}
-	c.Group, err = db.Count(ctx, s.db, CountLimit,
-		`FROM task WHERE task.assignee = 0 AND task.id IN (SELECT c.task FROM task_candidate c WHERE c.principal IN (?))`, db.In(actor.Principals))
+	var b builder
+	b.add("FROM (")
+	for i, principal := range actor.Principals {
+		if i > 0 {
+			b.add(" UNION ")
+		}
+		b.add("SELECT * FROM (SELECT c.task FROM task_candidate c JOIN task ON task.id = c.task WHERE c.principal = ? AND task.assignee = 0 {atmost}) p"+
+			strconv.Itoa(i), principal, CountLimit)
+	}
+	b.add(") m")
+	c.Group, err = db.Count(ctx, s.db, CountLimit, b.text, b.args...)
 	return c, err
 }
 

@@ -57,11 +57,14 @@ func (s *Service) Open(ctx context.Context, actor *org.Actor, draft Draft) (open
 	return s.begin(ctx, actor, live, kind, vars, draft.Note)
 }
 
-// liveKind finds a kind of ticket of an active version.
+// liveKind finds a kind of ticket of an active version; an app's only kind need not be named.
 func (s *Service) liveKind(name, kind string) (*app.Loaded, *app.Kind, error) {
 	live, err := s.apps.Active(name)
 	if err != nil {
 		return nil, nil, err
+	}
+	if kind == "" && len(live.Manifest.Tickets) == 1 {
+		kind = live.Manifest.Tickets[0].ID
 	}
 	k := live.Kind(kind)
 	if k == nil {
@@ -87,7 +90,7 @@ func (s *Service) startValues(live *app.Loaded, kind *app.Kind, data json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	changed, err := f.Apply(form.Submission{Current: vars, Values: sent, Now: s.now()})
+	changed, err := f.Apply(form.Submission{Current: vars, Values: sent, Rights: live.StartRights(kind.ID), Now: s.now()})
 	if err != nil {
 		return nil, err
 	}

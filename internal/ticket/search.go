@@ -1,7 +1,9 @@
 package ticket
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +51,12 @@ func (s *Service) Search(ctx context.Context, actor *org.Actor, q Query) (page P
 	limit := pageLimit(q.Limit)
 	var b builder
 	b.add("SELECT " + ticketColumns + " FROM (")
-	b.join(s.access(actor).visible(filter, q.orderBy(), limit+1))
+	access := s.access(actor)
+	if q.Requester != 0 {
+		b.join(access.requestedBy(q.Requester, filter, q.orderBy(), limit+1))
+	} else {
+		b.join(access.visible(filter, q.orderBy(), limit+1))
+	}
 	b.add(") v JOIN ticket k ON k.id = v.id"+q.orderBy()+" {limit}", limit+1)
 	tickets, err := db.All(ctx, s.db, s.scanTicket, b.text, b.args...)
 	if err != nil {
@@ -73,6 +80,11 @@ func (b *builder) add(text string, args ...any) {
 func (b *builder) addWith(text string, args []any) { b.add(text, args...) }
 
 func (b *builder) join(other builder) { b.add(other.text, other.args...) }
+
+// on is the same condition on another column.
+func (b builder) on(column, other string) builder {
+	return builder{strings.ReplaceAll(b.text, column, other), b.args}
+}
 
 func (q Query) sort() Sort {
 	if q.Sort == "" {
@@ -104,9 +116,6 @@ func (q Query) narrow(b *builder, actor *org.Actor) error {
 		b.add(" AND k.status = ?", string(q.Status))
 	default:
 		return wrongField("status", "enum", "%q is not a state of a ticket", q.Status)
-	}
-	if q.Requester != 0 {
-		b.add(" AND k.requester = ?", q.Requester)
 	}
 	if q.Watching {
 		b.add(" AND k.id IN (SELECT w.ticket FROM ticket_watcher w WHERE w.principal = ?)", actor.ID)
@@ -205,8 +214,10 @@ func (s *Service) addSteps(ctx context.Context, tickets []Ticket) error {
 		st.Assignee, st.Since, st.Due = s.personOrNil(assignee), db.Time(created), moment(due)
 		return st, err
 	}
-	steps, err := db.All(ctx, s.db, scan,
-		"SELECT t.root, t.id, t.node, t.name, t.assignee, t.created, t.due FROM task t WHERE t.root IN (?) ORDER BY t.id", db.In(open))
+	const columns = "SELECT t.root, t.id, t.node, t.name, t.assignee, t.created, t.due FROM task t "
+	steps, err := db.All(ctx, s.db, scan, columns+"WHERE t.instance IN (?) UNION ALL "+columns+"WHERE t.root <> t.instance AND t.root IN (?)",
+		db.In(open), db.In(open))
+	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.Task, b.Task) })
 	for _, st := range steps {
 		t := &tickets[at[st.ticket]]
 		t.Steps = append(t.Steps, st.Step)

@@ -7,10 +7,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
 	"github.com/paceline/paceline/internal/ticket"
 )
 
@@ -60,7 +63,7 @@ func checkHistory(t *testing.T, w *world, id db.ID) {
 			break
 		}
 	}
-	want := []string{"start", "taskAssigned desk1", "taskCompleted accept", "taskCompleted resolve", "taskCompleted confirm"}
+	want := []string{"start", "taskAssigned desk1", "taskCompleted accept", "taskCompleted resolve", "taskAssigned staff1", "taskCompleted confirm"}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("history %q, want %q", kinds, want)
 	}
@@ -336,6 +339,40 @@ func TestReturnWithdrawCancel(t *testing.T) {
 		must(t, err)
 		if gone.Status != ticket.Cancelled {
 			t.Errorf("withdrawn %+v", gone)
+		}
+	})
+}
+
+const alarmApp = `id: alarm
+name: Alarm
+version: "1"
+tickets:
+  - {id: alarm, name: Alarm, title: '="Alarm " + place', process: alarm, form: alarm, number: {prefix: "A-"}}
+`
+
+const alarmForm = `{"type": "default", "id": "alarm", "schemaVersion": 20, "components": [{"type": "textfield", "key": "place", "label": "Place"}]}`
+
+const alarmProcess = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" id="d" targetNamespace="t">
+	<message id="m" name="smoke"/>
+	<process id="alarm" isExecutable="true">
+		<startEvent id="pressed"/><sequenceFlow id="f0" sourceRef="pressed" targetRef="look"/>
+		<startEvent id="s"><messageEventDefinition messageRef="m"/></startEvent><sequenceFlow id="f1" sourceRef="s" targetRef="look"/>
+		<userTask id="look" name="Look after it"/><sequenceFlow id="f2" sourceRef="look" targetRef="e"/><endEvent id="e"/>
+	</process>
+</definitions>`
+
+// TestMessageOpensTicket: what a message starts is a ticket too, which its readers find.
+func TestMessageOpensTicket(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.publish(t.Context(), fstest.MapFS{
+			"app.yaml": {Data: []byte(alarmApp)}, "forms/alarm.json": {Data: []byte(alarmForm)}, "processes/alarm.bpmn": {Data: []byte(alarmProcess)},
+		})
+		res, err := w.process.Correlate(t.Context(), process.Message{Name: "smoke", Vars: feel.Vars{"place": "kitchen"}})
+		must(t, err)
+		shown, err := w.tickets.Show(t.Context(), w.operator(), res.Instance)
+		must(t, err)
+		if shown.Title != "Alarm kitchen" || shown.Number != "#"+res.Instance.String() || len(shown.Steps) != 1 || shown.Steps[0].Name != "Look after it" {
+			t.Errorf("shown %+v", shown.Ticket)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/db/dbtest"
+	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/org"
@@ -31,6 +33,7 @@ type world struct {
 	db      *db.DB
 	org     *org.Org
 	apps    *app.Apps
+	process *process.Runtime
 	tickets *ticket.Service
 }
 
@@ -49,9 +52,14 @@ func newWorld(t testing.TB, d *db.DB) *world {
 
 	w := &world{t: t, db: d}
 	w.org = org.New(org.Config{}, org.Deps{DB: d, NewID: member.NewID})
-	w.apps = app.New(app.Config{}, app.Deps{DB: d, NewID: member.NewID})
+	w.apps = app.New(app.Config{}, app.Deps{
+		DB: d, NewID: member.NewID,
+		Activated: func(ctx context.Context, tx *db.Tx, app db.ID, live map[db.ID]*engine.Definition) error {
+			return w.process.SetStarts(ctx, tx, app, live)
+		},
+	})
 	ring := func(string, string) {}
-	runtime := process.New(process.Config{PollEvery: 20 * time.Millisecond}, process.Deps{
+	w.process = process.New(process.Config{PollEvery: 20 * time.Millisecond}, process.Deps{
 		DB: d, NewID: member.NewID, Lease: member, Definitions: w.apps, Log: log,
 		Assign: func(ctx context.Context, a process.Assignment) (process.Assigned, error) {
 			return w.tickets.Assign(ctx, a)
@@ -64,12 +72,12 @@ func newWorld(t testing.TB, d *db.DB) *world {
 		Ring:     ring,
 	})
 	w.tickets = ticket.New(ticket.Deps{
-		DB: d, Apps: w.apps, Org: w.org, Process: runtime, Query: process.NewQuery(d, w.apps),
+		DB: d, Apps: w.apps, Org: w.org, Process: w.process, Query: process.NewQuery(d, w.apps),
 		NewID: member.NewID, Ring: ring, Now: time.Now,
 	})
 	w.seed(ctx)
-	must(t, runtime.Start(ctx))
-	t.Cleanup(func() { runtime.Stop(context.Background()) })
+	must(t, w.process.Start(ctx))
+	t.Cleanup(func() { w.process.Stop(context.Background()) })
 	return w
 }
 
@@ -87,12 +95,16 @@ func (w *world) seed(ctx context.Context) {
 	for _, name := range apps.Names {
 		folder, err := apps.Bundle(name)
 		must(w.t, err)
-		bundle, err := app.Read(folder)
-		must(w.t, err)
-		_, err = w.apps.Publish(ctx, org.System("test"), bundle)
-		must(w.t, err)
+		w.publish(ctx, folder)
 	}
-	must(w.t, w.apps.Refresh(ctx))
+}
+
+func (w *world) publish(ctx context.Context, folder fs.FS) {
+	w.t.Helper()
+	bundle, err := app.Read(folder)
+	must(w.t, err)
+	_, err = w.apps.Publish(ctx, org.System("test"), bundle)
+	must(w.t, err)
 }
 
 // readUser is the job handler org.user.
