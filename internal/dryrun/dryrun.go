@@ -173,7 +173,7 @@ func (w *world) deploy(f *file) error {
 		if err != nil {
 			return err
 		}
-		proc := &process{def: def, id: p.ID, executable: p.Executable}
+		proc := &process{def: def, id: p.ID, executable: p.Executable, global: p.Global}
 		w.processes = append(w.processes, proc)
 	}
 	return nil
@@ -221,7 +221,7 @@ func (w *world) autostart(id string, vars feel.Vars, steps []step) error {
 
 func (w *world) firstExecutable() *process {
 	for _, p := range w.processes {
-		if p.executable {
+		if p.executable && !p.global {
 			return p
 		}
 	}

@@ -30,6 +30,7 @@ type process struct {
 	id         string
 	def        *engine.Definition
 	executable bool
+	global     bool // a global task: only called
 }
 
 // instance is one running or ended process instance.

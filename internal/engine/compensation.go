@@ -25,8 +25,8 @@ var compensationThrow = &behaviour{enter: func(r *run, a *activation) error {
 		}
 	} else {
 		a.pending = r.takeUndo(a.up, "")
-		if at := a.up; len(a.pending) == 0 && isEventSubProcess(at) {
-			a.pending = r.takeUndo(at.up, "")
+		if at := a.up; isEventSubProcess(at) {
+			a.pending = append(r.takeUndo(at.up, ""), a.pending...) // what it handles came before it
 		}
 	}
 	r.undoNext(a)
@@ -58,24 +58,26 @@ func isEventSubProcess(a *activation) bool {
 	return a.node.Kind == bpmn.EventSubProcess
 }
 
-// remember keeps a completed activity for compensation, in the scope around it.
+// remember keeps a completed activity for compensation, in the scope around it. The instances of a
+// looped activity are kept by its body until the whole is completed.
 func (r *run) remember(a *activation) {
 	if a.undoFor != 0 || a.up == nil {
 		return
 	}
-	n := a.node
-	nested := n.Kind.IsSubProcess() && (len(a.undo) > 0 || catcher(eventStarts(a, a), bpmn.CompensationEvent, "") != nil)
-	if a.body != nil || n.undoneBy == nil && !nested {
+	if a.body != nil {
+		a.up.undo = append(slices.Clip(a.up.undo), a.undo...)
 		return
 	}
-	scope, u := a.up, undo{element: n.ID, vars: a.vars, inside: a.undo}
-	if a.loop > 0 {
-		scope = a.up.up
-		if !n.Loop.Standard && !n.Loop.Sequential {
-			u.group = a.parent
-		}
+	n := a.node
+	nested := n.Kind.IsSubProcess() && (len(a.undo) > 0 || catcher(eventStarts(a, a), bpmn.CompensationEvent, "") != nil)
+	if n.undoneBy == nil && !nested {
+		return
 	}
-	scope.undo = append(slices.Clip(scope.undo), u)
+	u := undo{element: n.ID, vars: a.vars, inside: a.undo}
+	if a.loop > 0 && !n.Loop.Standard && !n.Loop.Sequential {
+		u.group = a.parent
+	}
+	a.up.undo = append(slices.Clip(a.up.undo), u)
 }
 
 // takeUndo takes what can be compensated out of a scope: of one element, or all.

@@ -68,7 +68,7 @@ func (r *run) rearm(i int) {
 	m := &r.st.arms[i]
 	r.effects = append(r.effects, DisarmTimer{Timer: m.id})
 	due, err := m.nextDue()
-	if m.left == 0 || err != nil || !m.node.mayFireAgain() {
+	if m.left == 0 || err != nil || !m.mayFireAgain(r.st.find(m.owner)) {
 		r.st.arms = slices.Delete(r.st.arms, i, i+1)
 		return
 	}
@@ -80,9 +80,15 @@ func (r *run) rearm(i int) {
 	r.effects = append(r.effects, armTimer(*m))
 }
 
-// mayFireAgain reports whether what the event belongs to goes on when it is triggered.
-func (n *node) mayFireAgain() bool {
-	return !n.Interrupting && (n.Kind == bpmn.BoundaryEvent || n.Kind == bpmn.StartEvent)
+// mayFireAgain reports whether what armed the timer goes on when it fires. A catch event on a cycle
+// gives one token each time; on a cycle without end it would never be left, so that counts once.
+func (m *arm) mayFireAgain(owner *activation) bool {
+	switch n := m.node; n.Kind {
+	case bpmn.BoundaryEvent, bpmn.StartEvent:
+		return !n.Interrupting
+	default:
+		return m.left > 0 && owner.node == n
+	}
 }
 
 func (m *arm) nextDue() (time.Time, error) {
