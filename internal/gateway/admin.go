@@ -93,16 +93,17 @@ func (a *admin) start(ctx context.Context) error {
 
 func (a *admin) stop(ctx context.Context) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.server == nil {
+	server := a.server
+	a.server = nil
+	a.mu.Unlock()
+	if server == nil {
 		return nil
 	}
-	err := a.server.Shutdown(ctx)
+	err := server.Shutdown(ctx)
 	if err != nil {
-		err = errors.Join(err, a.server.Close())
+		err = errors.Join(err, server.Close())
 	}
 	<-a.ended
-	a.server = nil
 	return err
 }
 

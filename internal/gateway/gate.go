@@ -60,8 +60,8 @@ func (g *gate) Read(p []byte) (int, error) {
 		if g.at == gateOpen && len(g.buf) == 0 {
 			return g.Conn.Read(p)
 		}
-		if g.admit(); g.passed > 0 {
-			break
+		if g.admit(); g.passed > 0 || g.at == gateEnd {
+			continue
 		}
 		if err := g.receive(); err != nil {
 			return 0, err

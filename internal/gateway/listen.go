@@ -15,19 +15,18 @@ import (
 
 // front is the listeners and the net/http.Server behind them. A connection is accepted,
 // counted, and under TLS shakes hands before net/http sees it: what speaks HTTP/1.1 goes
-// through a gate, HTTP/2 goes as it is. mu guards the fields below it.
+// through a gate, HTTP/2 goes as it is. The gateway never calls start and stop at the same
+// time; mu guards what others look at meanwhile.
 type front struct {
 	gateway *Gateway
 	crowd   *crowd
+	cancel  context.CancelFunc
+	running sync.WaitGroup // listeners and server
+	visits  sync.WaitGroup // requests under way, WebSockets among them
 
 	mu        sync.Mutex
 	server    *http.Server
-	queue     *queue
 	listeners map[bool]net.Listener // by whether they are TLS's
-	cancel    context.CancelFunc
-	running   sync.WaitGroup // listeners and server
-
-	visits sync.WaitGroup // requests under way, WebSockets among them
 }
 
 type connKey struct{}
@@ -62,9 +61,8 @@ func (f *front) start(ctx context.Context) error {
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.cancel = cancel
-	f.queue = newQueue()
 	f.server = f.newServer()
-	server, queue := f.server, f.queue
+	server, queue := f.server, newQueue()
 	f.running.Go(func() {
 		if err := server.Serve(queue); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("front ended", "err", err)
@@ -92,9 +90,11 @@ func (f *front) newServer() *http.Server {
 		ReadHeaderTimeout: l.HeaderTime,
 		IdleTimeout:       l.Idle,
 		MaxHeaderBytes:    l.Header,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 250, WriteByteTimeout: l.WritePause, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
-		ErrorLog:          slog.NewLogLogger(f.gateway.log.Handler(), slog.LevelDebug),
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+
+		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 250, WriteByteTimeout: l.WritePause, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+		ErrorLog:                     slog.NewLogLogger(f.gateway.log.Handler(), slog.LevelDebug),
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 }
 
@@ -153,21 +153,21 @@ func (f *front) gate(c net.Conn, secure bool) *gate {
 // when ctx ends are cut off; cut ends WebSockets, which net/http knows no more.
 func (f *front) stop(ctx context.Context, cut func()) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.server == nil {
-		return nil
-	}
+	server := f.server
+	f.server = nil
 	failed := f.closeListeners()
-	err := f.server.Shutdown(ctx)
-	if err != nil {
-		failed = errors.Join(failed, err, f.server.Close())
+	f.mu.Unlock()
+	if server == nil {
+		return failed
+	}
+	if err := server.Shutdown(ctx); err != nil {
+		failed = errors.Join(failed, err, server.Close())
 	}
 	f.cancel()
 	f.running.Wait()
 	gone := context.AfterFunc(ctx, cut)
 	defer gone()
 	f.visits.Wait()
-	f.server = nil
 	return failed
 }
 
@@ -176,6 +176,7 @@ func (f *front) closeListeners() error {
 	for _, ln := range f.listeners {
 		failed = append(failed, ln.Close())
 	}
+	f.listeners = nil
 	return errors.Join(failed...)
 }
 

@@ -151,3 +151,32 @@ func (w *world) do(method, path, body string, header ...string) (*http.Response,
 }
 
 func serverOf(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+
+// metrics is the text of /metrics.
+func (w *world) metrics() string {
+	w.t.Helper()
+	res, err := http.Get("http://" + w.AdminAddr().String() + "/metrics")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// contextUntil ends when the channel is closed.
+func contextUntil(t *testing.T, end <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		select {
+		case <-end:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
