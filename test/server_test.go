@@ -2,6 +2,7 @@ package test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -25,7 +26,9 @@ const (
 	serverDSN   = "PACELINE_TEST_SERVER_DSN"
 	serverData  = "PACELINE_TEST_SERVER_DATA"
 	serverFront = "PACELINE_TEST_SERVER_FRONT" // see apartFront
-	password    = "paceline test"
+
+	serverPassword = "PACELINE_TEST_SERVER_PASSWORD" // of everybody; empty: password
+	password       = "paceline test"
 )
 
 func TestMain(m *testing.M) {
@@ -45,13 +48,14 @@ func serve() error {
 	defer stop()
 	cfg := node.Defaults()
 	cfg.Name, cfg.Listen, cfg.Data = "crash", "127.0.0.1:0", config.Dir(os.Getenv(serverData))
-	cfg.DB.DSN, cfg.Admin.Password = os.Getenv(serverDSN), password
+	everybody := cmp.Or(os.Getenv(serverPassword), password)
+	cfg.DB.DSN, cfg.Admin.Password = os.Getenv(serverDSN), everybody
 	n, err := node.New(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	return n.Run(ctx, func() {
-		if err := n.Samples(ctx, password); err != nil {
+		if err := n.Samples(ctx, everybody); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
