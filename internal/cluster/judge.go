@@ -32,6 +32,9 @@ type candidate struct {
 	since      time.Time // by our own clock: epoch and seq have stood still since then
 }
 
+// expiry is how long it takes, by the database's clock, until what was read expires.
+func (t tenure) expiry() time.Duration { return time.Duration(t.expires-t.now) * time.Microsecond }
+
 // standstill is how long, beyond its TTL, a lease must stand still before our own clock
 // overrules the database's.
 const standstill = 500 * time.Millisecond

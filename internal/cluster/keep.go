@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/paceline/paceline/internal/errs"
 )
 
 // identityEvery is how many renewals go by between two looks at the database's identity.
@@ -65,8 +67,9 @@ func (l *Lease) identify(ctx context.Context, t *term) {
 	ctx, cancel := context.WithTimeout(ctx, l.pace.profile().Statement)
 	defer cancel()
 	now, err := l.db.Incarnation(ctx)
-	if err == nil && now != t.incarnation {
-		l.log.Error("another database answers than the one in which this node began to lead", "epoch", t.fence.Epoch, "was", t.incarnation, "is", now)
+	if errs.Is(err, errs.Conflict) || err == nil && now != t.incarnation {
+		l.log.Error("another database answers than the one in which this node began to lead", "epoch", t.fence.Epoch,
+			"was", t.incarnation, "is", now, "err", err)
 		t.end(errReplaced)
 	}
 }

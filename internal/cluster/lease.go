@@ -58,7 +58,8 @@ type Lease struct {
 	candidate candidate
 	term      *term // nil: this node does not lead
 	last      Leader
-	rests     time.Time // no candidate until then
+	expires   time.Time // when what was read last expires, by our own clock
+	rests     time.Time // no candidate until then, or until another has led
 }
 
 // Leader is who leads, as somebody knew it at some time.
@@ -208,8 +209,7 @@ func (l *Lease) run(ctx context.Context) {
 		case ctx.Err() == nil && !errors.Is(err, errTaken) && !errors.Is(err, db.ErrLocked):
 			l.log.Warn("cannot look who leads", "err", err)
 		}
-		poll := l.pace.profile().Poll
-		pause := time.NewTimer(poll*4/5 + rand.N(poll*2/5+1))
+		pause := time.NewTimer(l.pauseBeforeLook())
 		select {
 		case <-ctx.Done():
 		case <-l.bell:
@@ -217,6 +217,19 @@ func (l *Lease) run(ctx context.Context) {
 		}
 		pause.Stop()
 	}
+}
+
+// pauseBeforeLook is the poll interval, give or take a fifth, or shorter when the lease
+// that was read expires before: to be there when it does, not in step with the others.
+func (l *Lease) pauseBeforeLook() time.Duration {
+	poll := l.pace.profile().Poll
+	pause := poll*4/5 + rand.N(poll*2/5+1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until := time.Until(l.expires); until > 0 && until < pause {
+		return until + rand.N(poll/10+1)
+	}
+	return pause
 }
 
 // lead does the duties until the node is stopped, hands over or loses the lease.
@@ -308,7 +321,11 @@ func (l *Lease) mine(epoch int64) {
 // observe takes in what was read just now.
 func (l *Lease) observe(t tenure) {
 	l.mu.Lock()
+	if t.epoch > l.candidate.own { // another has led since
+		l.rests = time.Time{}
+	}
 	l.candidate.observe(t, time.Now())
+	l.expires = time.Now().Add(t.expiry())
 	l.last = Leader{Epoch: t.epoch}
 	if t.live() {
 		l.last.Name = t.holder

@@ -368,3 +368,15 @@ func stateOf(t *testing.T, d *db.DB, name string) State {
 	}
 	return ""
 }
+
+// A renewal that comes late, because it was held up in the database, must not bring a
+// lease back that has expired.
+func TestExpiredLeaseIsNotRenewed(t *testing.T) {
+	arenas(t, func(t *testing.T, a arena) {
+		l := a.contender(t, LeaseConfig{Name: "a", Profile: patient})
+		epoch := waitLeads(t, l)
+		_, err := a.db.Exec(t.Context(), "UPDATE cluster_lease SET expires_at = {now} - 1")
+		must(t, err)
+		eventually(t, "it was acquired anew", func() bool { return a.tenure(t).epoch > epoch })
+	})
+}

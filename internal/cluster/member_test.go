@@ -8,14 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/db/dbtest"
 	"github.com/paceline/paceline/internal/service/servicetest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func each(t *testing.T, run func(t *testing.T, d *db.DB)) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {

@@ -95,7 +95,14 @@ func (l *Lease) Look(ctx context.Context) (o Overview, err error) {
 // another number while its old one rests.
 func newest(nodes []Node) []Node {
 	slices.SortFunc(nodes, func(a, b Node) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), b.Started.Compare(a.Started), cmp.Compare(b.Epoch, a.Epoch))
+		living := 0
+		if a.Alive != b.Alive {
+			living = 1
+			if a.Alive {
+				living = -1
+			}
+		}
+		return cmp.Or(strings.Compare(a.Name, b.Name), living, b.Started.Compare(a.Started), cmp.Compare(b.Epoch, a.Epoch))
 	})
 	return slices.CompactFunc(nodes, func(a, b Node) bool { return a.Name == b.Name })
 }

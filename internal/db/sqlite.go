@@ -18,6 +18,8 @@ import (
 
 	driver "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/paceline/paceline/internal/errs"
 )
 
 // sqlite keeps everything in one file in WAL mode: one writer at a time, also among
@@ -48,13 +50,16 @@ func (s *sqlite) open(cfg Config) (pools, error) {
 	if path == "" || path == ":memory:" {
 		return pools{}, errors.New("expected the path of a file")
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	mode := "&_pragma=journal_mode(WAL)"
+	if cfg.foreign {
+		mode = "&mode=rw"
+	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return pools{}, err
 	}
 	s.path = path
 	wait := cmp.Or(cfg.Patience, 10*time.Second)
 	address := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String() +
-		"?_pragma=busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")&_pragma=journal_mode(WAL)&_pragma=synchronous(" + sync + ")" +
+		"?_pragma=busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")" + mode + "&_pragma=synchronous(" + sync + ")" +
 		"&_pragma=cache_size(-32000)&_pragma=case_sensitive_like(1)"
 	write, err := sql.Open("sqlite", address+"&_txlock=immediate")
 	if err != nil {
@@ -293,7 +298,8 @@ func (s *sqlite) incarnation(context.Context, *DB) (string, error) {
 		s.opened = now
 	}
 	if now == nil || !os.SameFile(s.opened, now) {
-		return "another file has taken the place of the one that is open", nil
+		return "", errs.New(errs.Conflict, "another file has taken the place of %s, which is open", s.path).
+			WithCure("restart, to work with the new one")
 	}
 	return s.path, nil
 }
