@@ -16,7 +16,8 @@ import (
 
 // Handler does the jobs of one type. It returns the variables to set, or an error: a *BPMNError
 // for the model to catch, Permanent for one that trying again does not cure, and any other
-// is tried again after a while as often as the model says; then it becomes an incident.
+// is tried again after a while as often as the model says; then it becomes an incident. The while is not
+// shorter than the Retry of an errs.Error.
 //
 // A handler may be called again for a job that was done, when the node died before that
 // was written down. What it changes outside carries Job.Key, so that the other side can tell.
@@ -50,6 +51,12 @@ func (p permanent) Unwrap() error { return p.error }
 
 // Permanent marks an error that trying again does not cure: it becomes an incident at once.
 func Permanent(err error) error { return permanent{err} }
+
+// IsPermanent reports whether an error was marked so.
+func IsPermanent(err error) bool {
+	var lasting permanent
+	return errors.As(err, &lasting)
+}
 
 // work is what this node knows of a piece of work beside its row.
 type work struct {
@@ -106,8 +113,7 @@ const messageMost = 4000
 // final errors are not tried again.
 func final(err error) bool {
 	var coded *BPMNError
-	var lasting permanent
-	return errors.As(err, &coded) || errors.As(err, &lasting)
+	return errors.As(err, &coded) || IsPermanent(err)
 }
 
 func result(job Job, vars feel.Vars, err error) engine.Event {
@@ -188,7 +194,7 @@ func (j *jobs) call(ctx context.Context, job Job) (vars feel.Vars, err error) {
 // somebody else does it, or nobody wants it.
 func (j *jobs) retry(ctx context.Context, x *job, cause error) error {
 	x.work.tries++
-	due := j.r.now().Add(backoff(j.r.cfg.Backoff, x.work.tries, time.Hour))
+	due := j.r.now().Add(pause(cause, backoff(j.r.cfg.Backoff, x.work.tries, backoffMost)))
 	n, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET retries = ?, due = ?, error = ? WHERE id = ? AND owner = ? AND epoch = ?",
 		x.retries-1, due.UnixMicro(), cut(cause.Error(), messageMost), x.id, j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
 	if err != nil {
@@ -201,4 +207,16 @@ func (j *jobs) retry(ctx context.Context, x *job, cause error) error {
 	x.waits = 0
 	j.later(x, due)
 	return errPutBack
+}
+
+// backoffMost bounds the time between two attempts.
+const backoffMost = time.Hour
+
+// pause is what the cause asks for, or usual when that is longer.
+func pause(cause error, usual time.Duration) time.Duration {
+	var e *errs.Error
+	if errors.As(cause, &e) {
+		return min(max(usual, e.Retry), backoffMost)
+	}
+	return usual
 }
