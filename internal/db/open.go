@@ -40,6 +40,8 @@ type Config struct {
 	Version string           // of the program, noted beside the migrations it applies
 	Clock   func() time.Time // dates claims and migrations; default time.Now
 	Log     *slog.Logger     // default: discards
+
+	foreign bool // see OpenForeign
 }
 
 // commitTimeout bounds one statement of Commit, which outlives the caller's context:
