@@ -13,7 +13,8 @@ type compiler struct {
 	free      map[string]bool
 	known     []string
 	depth     int
-	functions int // definitions compiled: code without any can reuse its env
+	functions int  // definitions compiled: code without any can reuse its env
+	cell      bool // whether unary tests are those of a decision table
 }
 
 // names is one scope of names. The scope of a filter has the item, whose entries,
@@ -43,7 +44,7 @@ func (c *compiler) whole(n node) (run code, err error) {
 		}
 	}()
 	if t, ok := n.(*testList); ok {
-		c.free["?"] = true
+		c.free["?"], c.cell = true, true
 		return c.tests(t, func(m *machine, _ *env) Value { return m.lookup("?") }), nil
 	}
 	return c.node(n), nil

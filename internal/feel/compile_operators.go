@@ -123,6 +123,8 @@ func both(a, b Value) Value {
 
 // membership is "x in tests".
 func (c *compiler) membership(n *membership) code {
+	defer func(cell bool) { c.cell = cell }(c.cell)
+	c.cell = false
 	return c.tests(&testList{tests: n.tests}, c.node(n.of))
 }
 
@@ -168,10 +170,14 @@ func (c *compiler) test(t *unaryTest) tester {
 	}
 	of := c.node(t.of)
 	_, interval := t.of.(*interval)
+	cell := c.cell
 	return func(m *machine, e *env, v Value) Value {
 		r := of(m, e)
-		if r == nil && interval {
+		switch {
+		case r == nil && interval:
 			return nil // nothing can be compared with ends that make no interval
+		case r == true && cell && v != nil && kindOf(v) != kBool:
+			return true // a condition that does not need the input
 		}
 		return m.in(v, r)
 	}
