@@ -58,6 +58,9 @@ func (p *parser) activity(n *Node, e *element) {
 	switch n.Kind {
 	case UserTask:
 		n.User = p.user(e)
+		if a := p.approval(n, e); a != nil {
+			n.Loop = &Loop{Approval: a}
+		}
 	case ReceiveTask:
 		n.Instantiate = isTrue(e.attr("instantiate"))
 		n.Event = p.taskMessage(e)

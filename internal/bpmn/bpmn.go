@@ -166,6 +166,8 @@ type EventDefinition struct {
 	LinkTo         *Node       // link throw: the catching event
 	Activity       *Node       // compensation throw: the activity to compensate; nil: the whole scope
 	WaitCompletion bool        // compensation throw; default true
+	TerminateAll   bool        // terminate: the process, not only the sub-process that it is in
+	TerminateLoop  bool        // terminate: all instances of the multi-instance activity that it is in
 	CodeVariable   string      // catching error and escalation: the variable that takes the code
 	MessageVar     string      // catching error: the variable that takes the message
 	Message        *Expression // thrown error: its message, where the model gives one
@@ -215,6 +217,8 @@ type Loop struct {
 	// event each time; Complex each of Throws whose condition holds, each time.
 	Behavior LoopBehavior
 	Throws   []LoopThrow
+	// Approval of a user task: its members are the instances. The rest of the Loop is empty.
+	Approval *Approval
 }
 
 // LoopBehavior is the behavior attribute of multi-instance characteristics.

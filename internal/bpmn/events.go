@@ -83,6 +83,9 @@ func (p *parser) event(n *Node, e *element) {
 		}
 	case LinkEvent:
 		d.Name = x.attr("name")
+	case TerminateEvent:
+		d.TerminateAll = isTrue(x.vendor("terminateAll"))
+		d.TerminateLoop = isTrue(x.vendor("terminateMultiInstance"))
 	case CompensationEvent:
 		p.compensationEvent(d, n, x)
 	}

@@ -383,7 +383,7 @@ func (j *juel) primary(depth int) (string, error) {
 	case kind == 'n' && j.is(":") && prefixes[token]:
 		return j.prefixed(depth)
 	case kind == 'n':
-		return token, nil
+		return variable(token), nil
 	}
 	return "", fmt.Errorf("unexpected %q", token)
 }

@@ -10,6 +10,9 @@ import (
 // contexts are the objects through which vendor expressions reach variables.
 var contexts = map[string]bool{"execution": true, "task": true, "processInstance": true, "caseExecution": true}
 
+// businessKeys are the ways to ask one of contexts for the business key.
+var businessKeys = map[string]bool{"businessKey": true, "processBusinessKey": true, "getBusinessKey": true, "getProcessBusinessKey": true}
+
 // prefixes are Flowable's names for its functions on variables and dates.
 var prefixes = map[string]bool{"var": true, "vars": true, "variables": true, "date": true}
 
@@ -54,11 +57,20 @@ var methods = map[string]string{
 	"booleanValue/0":     "%[1]s",
 }
 
+// variable is a name that stands for a value. The engines that write expressions in this language
+// count the instances of a loop from 0, the standard from 1.
+func variable(name string) string {
+	if name == "loopCounter" {
+		return "(loopCounter - 1)"
+	}
+	return name
+}
+
 // member is what follows a dot: a property, or a call of a method whose meaning is known.
 func (j *juel) member(x, name string, depth int) (string, error) {
 	if !j.is("(") {
 		if contexts[x] {
-			return "", fmt.Errorf("%s.%s is a thing of another engine", x, name)
+			return contextCall(x, name, nil)
 		}
 		return x + "." + name, nil
 	}
@@ -86,19 +98,20 @@ func (j *juel) member(x, name string, depth int) (string, error) {
 	return "", fmt.Errorf("the method %s is not known here", name)
 }
 
-// contextCall is execution.getVariable("x") and its like: just the variable.
+// contextCall is execution.getVariable("x") and its like: just the variable. A property is a call
+// without arguments.
 func contextCall(x, name string, args []string) (string, error) {
-	variable := ""
+	wanted := ""
 	if len(args) > 0 {
-		variable = unquote(args[0])
+		wanted = unquote(args[0])
 	}
-	if isName(variable) && len(args) == 1 {
-		switch name {
-		case "getVariable", "getVariableLocal":
-			return variable, nil
-		case "hasVariable", "hasVariableLocal":
-			return "(" + variable + " != null)", nil
-		}
+	switch {
+	case isName(wanted) && len(args) == 1 && (name == "getVariable" || name == "getVariableLocal"):
+		return variable(wanted), nil
+	case isName(wanted) && len(args) == 1 && (name == "hasVariable" || name == "hasVariableLocal"):
+		return "(" + wanted + " != null)", nil
+	case len(args) == 0 && businessKeys[name]:
+		return "businessKey", nil
 	}
 	return "", fmt.Errorf("%s.%s is a thing of another engine", x, name)
 }

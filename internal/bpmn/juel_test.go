@@ -16,6 +16,9 @@ func TestReduce(t *testing.T) {
 		"empty": "",
 		"list":  feel.List{"a", "b"},
 		"none":  feel.List{},
+
+		"loopCounter": feel.Int(2),
+		"businessKey": "K1",
 	}
 	for _, c := range []struct{ text, feel, value string }{
 		{"${name}", `name`, "Ann"},
@@ -38,6 +41,9 @@ func TestReduce(t *testing.T) {
 		{"${name.contains('nn')}", `(if name instance of string then contains(name, "nn") else list contains(name, "nn"))`, "true"},
 		{"${name.equals(\"Ann\")}", `(name = "Ann")`, "true"},
 		{"${execution.getVariable('name')}", `name`, "Ann"},
+		{"#{execution.processBusinessKey}", `businessKey`, "K1"},
+		{"${loopCounter}", `(loopCounter - 1)`, "1"},
+		{"${list[execution.getVariable('loopCounter')]}", `list[(loopCounter - 1) + 1]`, "b"},
 		{"${7 mod 4 * 2}", `(modulo(7, 4) * 2)`, "6"},
 		{"${1 + 2 lt 4 ? 10 div 4 : 0}", `(if ((1 + 2) < 4) then (10 / 4) else 0)`, "2.5"},
 		{"${vars:getOrDefault(missing, 5)}", `(if missing = null then 5 else missing)`, "5"},

@@ -78,7 +78,7 @@ func (p *parser) vendorMapping(x *element) (Mapping, bool) {
 	case x.attr("variables") == "all":
 		return Mapping{All: true}, true
 	case x.attr("sourceExpression") != "":
-		m.Source = p.expression(x, x.attr("sourceExpression"), Warning)
+		m.Source = p.template(x, x.attr("sourceExpression"), Warning)
 	case isTemplate(x.attr("source")):
 		m.Source = p.template(x, x.attr("source"), Warning)
 	case x.attr("source") != "":

@@ -229,11 +229,21 @@ func (w *world) set(s step) error {
 	if s.Instance != 0 || s.Element != "" {
 		return err
 	}
+	return w.startByCondition(feel.Vars(s.Set), err)
+}
+
+// startByCondition starts what begins when its condition holds; none is the error of no such start.
+func (w *world) startByCondition(vars feel.Vars, none error) error {
+	err := none
 	for _, start := range w.starting(bpmn.ConditionalEvent, "", "") {
-		if start.trigger.Holds(feel.Vars(s.Set), w.now) {
-			return w.start(start.proc, engine.Start{Element: start.trigger.Element, Vars: feel.Vars(s.Set)}, nil)
+		if !start.trigger.Holds(vars, w.now) {
+			continue
+		}
+		if err = w.startNow(start.proc, engine.Start{Element: start.trigger.Element, Vars: vars}, nil); err != nil {
+			break
 		}
 	}
+	w.deliver()
 	return err
 }
 

@@ -161,6 +161,9 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 			if !e.Node.Kind.IsActivity() { // the sending of an event is done at once
 				w.send(func() { w.hand(in, engine.JobDone{Job: e.Job}) })
 			}
+		case engine.FormGroup:
+			formed := standIns(e)
+			w.send(func() { w.hand(in, formed) })
 		case engine.StartChild:
 			w.send(func() { w.startChild(in, e) })
 		case engine.CancelChild:

@@ -4,7 +4,7 @@ import "github.com/paceline/paceline/internal/feel"
 
 // A call activity starts another process and rests until that has ended (BPMN 13.3.4). The called
 // instance gets the inputs, or every visible variable where the model declares none; what it
-// leaves behind comes back the same way.
+// leaves behind comes back the same way. Ended by an error it hands out only what the model declares.
 var callActivity = &behaviour{enter: func(r *run, a *activation) error {
 	c := a.node.Call
 	if c == nil {
@@ -49,6 +49,12 @@ func (ev ChildFinished) apply(r *run) error {
 	a.id = 0
 	switch {
 	case ev.How == EndFailed:
+		if ev.Code != "" && len(a.node.Outputs) > 0 {
+			if err := r.takeBack(a, ev.Vars); err != nil {
+				r.stick(a, entering, err)
+				return nil
+			}
+		}
 		r.failWork(a, ev.Code, ev.Message, nil)
 		return nil
 	case ev.How == EndCancelled:

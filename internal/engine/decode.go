@@ -183,10 +183,41 @@ func (d *decoder) activation() *activation {
 	if parts&hasDetour != 0 {
 		a.detour = d.detour()
 	}
+	if parts&hasBallot != 0 {
+		if a.body == nil {
+			d.fail()
+			return a
+		}
+		a.body.ballot = d.ballot()
+	}
 	if (a.phase == stuck) != (a.incident != nil) || a.phase > over {
 		d.fail()
 	}
 	return a
+}
+
+// ballot decodes an approval; numbers of members are checked, because the interpreter relies on them.
+func (d *decoder) ballot() *ballot {
+	b := &ballot{formed: d.bool(), forced: verdict(d.tag()), reason: d.text()}
+	for range d.count() {
+		m := member{name: d.text(), weight: d.int32(), veto: d.bool(), by: d.text()}
+		for range d.count() {
+			m.after = append(m.after, d.int32())
+		}
+		b.members = append(b.members, m)
+	}
+	for range d.count() {
+		b.votes = append(b.votes, vote{member: d.int32(), what: choice(d.tag()), by: d.text(), outcome: d.text(), why: d.text(), at: d.int()})
+	}
+	for _, v := range b.votes {
+		if v.member < 1 || int(v.member) > len(b.members) || v.what < agreed || v.what > abstained {
+			d.fail()
+		}
+	}
+	if b.forced > rejected {
+		d.fail()
+	}
+	return b
 }
 
 func (d *decoder) undo() []undo {

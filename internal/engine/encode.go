@@ -98,12 +98,14 @@ const (
 	hasPending
 	hasIncident
 	hasDetour
+	hasBallot
 )
 
 func (a *activation) parts() uint64 {
 	return bit(len(a.vars) > 0, hasVars) | bit(a.task != nil, hasTask) | bit(a.body != nil, hasBody) |
 		bit(len(a.arrived) > 0, hasArrived) | bit(len(a.later) > 0, hasLater) | bit(len(a.undo) > 0, hasUndo) |
-		bit(len(a.pending) > 0, hasPending) | bit(a.incident != nil, hasIncident) | bit(a.detour != nil, hasDetour)
+		bit(len(a.pending) > 0, hasPending) | bit(a.incident != nil, hasIncident) | bit(a.detour != nil, hasDetour) |
+		bit(a.body != nil && a.body.ballot != nil, hasBallot)
 }
 
 func bit(has bool, part uint64) uint64 {
@@ -177,7 +179,36 @@ func (e *encoder) activation(a *activation) error {
 	if d := a.detour; d != nil {
 		e.detour(d)
 	}
+	if parts&hasBallot != 0 {
+		e.ballot(a.body.ballot)
+	}
 	return nil
+}
+
+func (e *encoder) ballot(b *ballot) {
+	e.bool(b.formed)
+	e.tag(byte(b.forced))
+	e.text(b.reason)
+	e.uint(uint64(len(b.members)))
+	for _, m := range b.members {
+		e.text(m.name)
+		e.uint(uint64(m.weight))
+		e.bool(m.veto)
+		e.text(m.by)
+		e.uint(uint64(len(m.after)))
+		for _, n := range m.after {
+			e.uint(uint64(n))
+		}
+	}
+	e.uint(uint64(len(b.votes)))
+	for _, v := range b.votes {
+		e.uint(uint64(v.member))
+		e.tag(byte(v.what))
+		e.text(v.by)
+		e.text(v.outcome)
+		e.text(v.why)
+		e.int(v.at)
+	}
 }
 
 func listOrNull(l feel.List) feel.Value {

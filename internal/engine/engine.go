@@ -61,6 +61,7 @@ type (
 		Outcome string
 		Vars    feel.Vars
 		By      string // who, for withdrawal and for the variables of later steps
+		Note    string // why, kept with the vote of a member of a group
 	}
 	// TaskAssigned gives an open task to somebody, or to nobody (claim, unclaim, transfer).
 	// With Delegate the present assignee gets it back when the delegate completes it.
@@ -71,12 +72,25 @@ type (
 		Delegate bool
 		By       string
 	}
-	// GroupChanged adds members to the multi-instance activity that an open task belongs to, or takes
-	// the task out of it. New instances run beside the others or, in a sequential group, after them.
+	// GroupFormed says who the members of an approval group are. Without members a Verdict decides,
+	// else it is an incident.
+	GroupFormed struct {
+		Group   ID
+		Members []Member
+		Verdict Verdict
+		Reason  string // of the verdict
+	}
+	// GroupChanged adds members to the group that an open task belongs to, or takes one out of it.
+	//
+	// In an approval, Add are names, Where says when they vote, and Member is who is removed; empty means the
+	// task's own. In any other multi-instance activity Add are members of the collection, null where it has only
+	// a number, and new instances run beside the others or, in a sequential group, after them.
 	GroupChanged struct {
 		Task   ID
-		Add    feel.List // members of the collection; null where the group has only a number
+		Add    feel.List
+		Where  Where
 		Remove bool
+		Member string
 		By     string
 	}
 	// TaskFailed ends a user task with a BPMN error.
@@ -176,6 +190,15 @@ type (
 		Node      *bpmn.Node
 		Completed bool
 	}
+	// FormGroup asks who the members of an approval group are. GroupFormed is to follow before any
+	// other event; it is not kept outside.
+	FormGroup struct {
+		Group           ID
+		Node            *bpmn.Node
+		Assignee        string
+		CandidateUsers  []string
+		CandidateGroups []string
+	}
 	// OpenJob asks for a piece of machine work.
 	OpenJob struct {
 		Job  ID
@@ -258,6 +281,7 @@ type (
 func (OpenTask) effect()      {}
 func (ChangeTask) effect()    {}
 func (CloseTask) effect()     {}
+func (FormGroup) effect()     {}
 func (OpenJob) effect()       {}
 func (CloseJob) effect()      {}
 func (ArmTimer) effect()      {}
@@ -272,6 +296,32 @@ func (OpenIncident) effect()  {}
 func (CloseIncident) effect() {}
 func (Trace) effect()         {}
 func (Finished) effect()      {}
+
+// Member is one member of an approval group: a login, or a term such as group:NAME for one of its people.
+type Member struct {
+	Name   string `json:"name"`
+	Weight int    `json:"weight"`
+	Veto   bool   `json:"veto,omitempty"`
+}
+
+// Verdict decides for a group that has no members.
+type Verdict string
+
+// The verdicts.
+const (
+	Passes  Verdict = "pass"
+	Rejects Verdict = "reject"
+)
+
+func (v Verdict) verdict() verdict {
+	switch v {
+	case Passes:
+		return approved
+	case Rejects:
+		return rejected
+	}
+	return undecided
+}
 
 // Moment is what a Trace tells of an element.
 type Moment uint8

@@ -35,6 +35,12 @@ type wireEvent struct {
 	Reason       string          `json:"reason,omitempty"`
 	Remove       bool            `json:"remove,omitempty"`
 	How          How             `json:"how,omitempty"`
+	Note         string          `json:"note,omitempty"`
+	Group        ID              `json:"group,omitempty,string"`
+	Members      []Member        `json:"members,omitempty"`
+	Verdict      Verdict         `json:"verdict,omitempty"`
+	Where        Where           `json:"where,omitempty"`
+	Member       string          `json:"member,omitempty"`
 	Vars         json.RawMessage `json:"vars,omitempty"`
 }
 
@@ -47,12 +53,14 @@ func EncodeEvent(ev Event) ([]byte, error) {
 		w = wireEvent{Event: "start", Instance: ev.Instance, Element: ev.Element, BusinessKey: ev.BusinessKey, Parent: ev.Parent, ParentCall: ev.ParentCall, Initiator: ev.Initiator}
 		vars = ev.Vars
 	case TaskCompleted:
-		w = wireEvent{Event: "taskCompleted", Task: ev.Task, Version: ev.Version, Outcome: ev.Outcome, By: ev.By}
+		w = wireEvent{Event: "taskCompleted", Task: ev.Task, Version: ev.Version, Outcome: ev.Outcome, By: ev.By, Note: ev.Note}
 		vars = ev.Vars
 	case TaskAssigned:
 		w = wireEvent{Event: "taskAssigned", Task: ev.Task, Version: ev.Version, To: ev.To, Delegate: ev.Delegate, By: ev.By}
+	case GroupFormed:
+		w = wireEvent{Event: "groupFormed", Group: ev.Group, Members: ev.Members, Verdict: ev.Verdict, Reason: ev.Reason}
 	case GroupChanged:
-		w = wireEvent{Event: "groupChanged", Task: ev.Task, Remove: ev.Remove, By: ev.By}
+		w = wireEvent{Event: "groupChanged", Task: ev.Task, Remove: ev.Remove, By: ev.By, Where: ev.Where, Member: ev.Member}
 		if len(ev.Add) > 0 {
 			vars = feel.Vars{"add": ev.Add}
 		}
@@ -124,12 +132,14 @@ func DecodeEvent(data []byte) (Event, error) {
 	case "start":
 		return Start{Instance: w.Instance, Element: w.Element, BusinessKey: w.BusinessKey, Vars: vars, Parent: w.Parent, ParentCall: w.ParentCall, Initiator: w.Initiator}, nil
 	case "taskCompleted":
-		return TaskCompleted{Task: w.Task, Version: w.Version, Outcome: w.Outcome, Vars: vars, By: w.By}, nil
+		return TaskCompleted{Task: w.Task, Version: w.Version, Outcome: w.Outcome, Vars: vars, By: w.By, Note: w.Note}, nil
 	case "taskAssigned":
 		return TaskAssigned{Task: w.Task, Version: w.Version, To: w.To, Delegate: w.Delegate, By: w.By}, nil
 	case "groupChanged":
 		add, _ := vars["add"].(feel.List)
-		return GroupChanged{Task: w.Task, Add: add, Remove: w.Remove, By: w.By}, nil
+		return GroupChanged{Task: w.Task, Add: add, Remove: w.Remove, By: w.By, Where: w.Where, Member: w.Member}, nil
+	case "groupFormed":
+		return GroupFormed{Group: w.Group, Members: w.Members, Verdict: w.Verdict, Reason: w.Reason}, nil
 	case "taskFailed":
 		return TaskFailed{Task: w.Task, Code: w.Code, Message: w.Message, Vars: vars}, nil
 	case "jobDone":

@@ -16,6 +16,12 @@ func (ev GroupChanged) apply(r *run) error {
 	if a.loop == 0 || a.node.Loop.Standard {
 		return refuse("the task %s does not belong to a group", a.element)
 	}
+	if r.isMember(a) {
+		return r.changeBallot(ev, a)
+	}
+	if ev.Where != Beside || ev.Member != "" {
+		return refuse("the task %s does not belong to an approval", a.element)
+	}
 	group := a.up
 	if len(ev.Add) > maxInstances-int(group.body.total) {
 		return refuse("more than %d instances", maxInstances)

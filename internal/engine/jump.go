@@ -314,6 +314,12 @@ func (ev Withdraw) apply(r *run) error {
 func (r *run) withdrawVote(group *activation, p Pass) {
 	b := group.body
 	b.completed--
+	if b.ballot != nil {
+		b.ballot = b.ballot.takeBack(int32(p.Loop))
+		b.started--
+		r.count(group)
+		return
+	}
 	if l := group.node.Loop; l.Sequential || l.Standard {
 		r.cancelInside(group, nil)
 		b.started = int32(p.Loop) - 1

@@ -22,11 +22,15 @@ type loopBody struct {
 	removed   []int32   // taken out, by number
 	items     feel.List // the collection; nil when there is only a number
 	results   feel.List // what OutputItem gave, in order of the instances
+	ballot    *ballot   // of an approval
 }
 
 func (r *run) enterLoop(a *activation) error {
 	if a.node.Loop.Standard {
 		return r.enterStandardLoop(a)
+	}
+	if a.node.Loop.Approval != nil {
+		return r.enterApproval(a)
 	}
 	body, err := r.measure(a)
 	if err != nil {
@@ -112,6 +116,10 @@ func (r *run) instance(body *activation, number int32) {
 func (r *run) leaveLoop(a *activation) error {
 	if a.node.Loop.Standard {
 		return r.leaveStandardLoop(a)
+	}
+	if r.isMember(a) {
+		r.leaveBallot(a)
+		return nil
 	}
 	body := a.up
 	l := body.node.Loop

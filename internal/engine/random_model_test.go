@@ -92,7 +92,19 @@ func (b *builder) task() (string, string) {
 		id := b.node("intermediateCatchEvent", b.id("timer"), `<timerEventDefinition><timeDuration>PT5M</timeDuration></timerEventDefinition>`)
 		return id, id
 	}
+	if b.Intn(4) == 0 {
+		return b.approval()
+	}
 	id := b.node("userTask", b.id("user"), b.multi())
+	b.tasks = append(b.tasks, id)
+	return id, id
+}
+
+func (b *builder) approval() (string, string) {
+	pick := func(of ...string) string { return of[b.Intn(len(of))] }
+	group := fmt.Sprintf(`<extensionElements><p:approval mode="%s" rule="%s" reject="%s" early="%s"/></extensionElements>`,
+		pick("parallel", "inTurn"), pick("all", "any", "60%", "2"), pick("rule", "first", "majority"), pick("true", "false"))
+	id := b.node("userTask", b.id("group"), group, fmt.Sprintf("p:candidateUsers=%q", pick("m1", "m1,m2", "m1,m2,m3,m4")), `xmlns:p="https://paceline.dev/bpmn/1.0"`)
 	b.tasks = append(b.tasks, id)
 	return id, id
 }

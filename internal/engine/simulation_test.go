@@ -26,6 +26,7 @@ type player struct {
 	history []record
 	open    map[engine.ID]string
 	started map[string]int
+	forming []engine.FormGroup // to be answered before anything else happens
 }
 
 // record is one line of a history, as it would be stored.
@@ -68,7 +69,17 @@ func (p *player) step(ev engine.Event) error {
 			return err
 		}
 	}
-	return p.check()
+	if err := p.check(); err != nil {
+		return err
+	}
+	for len(p.forming) > 0 {
+		group := p.forming[0]
+		p.forming = p.forming[1:]
+		if err := p.step(group.Named()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func mustEncode(st *engine.State) []byte {
@@ -91,6 +102,8 @@ func (p *player) account(e engine.Effect) error {
 		return nil
 	}
 	switch e := e.(type) {
+	case engine.FormGroup:
+		p.forming = append(p.forming, e)
 	case engine.OpenTask:
 		p.open[e.Task] = "task"
 	case engine.CloseTask:
@@ -152,7 +165,7 @@ func (p *player) check() error {
 		}
 		return nil
 	}
-	if len(p.open) == 0 {
+	if len(p.open)+len(p.forming) == 0 {
 		return errors.New("nothing can happen any more, and the instance has not ended")
 	}
 	return nil
@@ -172,7 +185,12 @@ func (p *player) act(disturb bool) error {
 	vars := feel.Vars{"again": disturb && p.Intn(3) == 0, "x": p.Intn(2) == 0, "y": p.Intn(2) == 0}
 	switch p.open[id] {
 	case "task":
-		return p.step(engine.TaskCompleted{Task: id, Vars: vars, By: "ann"})
+		by := "ann"
+		if task, _ := p.state.OpenTask(id); task.Assignee != "" {
+			by = task.Assignee
+		}
+		vote := []string{"agree", "reject", "abstain"}[p.Intn(3)]
+		return p.step(engine.TaskCompleted{Task: id, Vars: vars, By: by, Outcome: vote})
 	case "job":
 		return p.step(engine.JobDone{Job: id, Vars: vars})
 	}
@@ -202,12 +220,20 @@ func (p *player) act(disturb bool) error {
 func (p *player) disturb() error {
 	var err error
 	tasks, passed := p.state.OpenTasks(), p.state.Passed()
-	switch n := p.Intn(5); {
+	switch n := p.Intn(7); {
 	case n < 2 && len(passed) > 0 && len(tasks) > 0:
 		to := passed[p.Intn(len(passed))].Element
 		err = p.step(engine.Jump{From: tasks[p.Intn(len(tasks))].Element, To: to, Return: n == 0})
 	case n == 2:
-		err = p.step(engine.Withdraw{By: "ann"})
+		by := "ann"
+		if n := len(passed); n > 0 {
+			by = passed[n-1].By
+		}
+		err = p.step(engine.Withdraw{By: by})
+	case n == 5 && len(tasks) > 0:
+		err = p.step(engine.GroupChanged{Task: tasks[p.Intn(len(tasks))].ID, Add: feel.List{fmt.Sprint("new-", p.lastID)}, Where: engine.Where(p.Intn(3)), By: "ann"})
+	case n == 6 && len(tasks) > 0:
+		err = p.step(engine.GroupChanged{Task: tasks[p.Intn(len(tasks))].ID, Remove: true, By: "ann"})
 	case n == 3 && len(tasks) > 0:
 		err = p.step(engine.TaskAssigned{Task: tasks[0].ID, To: "bob", By: "bob"})
 	case n == 4:

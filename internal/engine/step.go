@@ -178,7 +178,11 @@ func (r *run) complete(a *activation) { r.attempt(a, leaving, r.leave) }
 
 // leave may be repeated after an incident: nothing is told before all that can fail is done.
 func (r *run) leave(a *activation) error {
-	if a.body == nil {
+	group := a.body != nil && a.body.ballot != nil
+	if group {
+		r.closeBallot(a)
+	}
+	if group || a.body == nil && !r.isMember(a) {
 		if err := r.conclude(a); err != nil {
 			return err
 		}

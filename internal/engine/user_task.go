@@ -24,6 +24,9 @@ func openUserTask(r *run, a *activation) error {
 	if err := r.address(a, &open); err != nil {
 		return err
 	}
+	if r.isMember(a) {
+		a.addressMember(&open)
+	}
 	if err := r.listen(a, "create"); err != nil {
 		return err
 	}
@@ -123,6 +126,11 @@ func (ev TaskCompleted) apply(r *run) error {
 		r.st.acted = true
 		return nil
 	}
+	if r.isMember(a) {
+		if err := r.cast(a, ev); err != nil {
+			return err
+		}
+	}
 	if ev.Outcome != "" {
 		r.setOutcome(a, ev.Outcome)
 	}
@@ -174,6 +182,11 @@ func (ev TaskAssigned) apply(r *run) error {
 			return refuse("nobody has the task, so nobody can delegate it")
 		}
 		t.owners = append(slices.Clip(t.owners), a.task.assignee)
+	}
+	if r.isMember(a) && !ev.Delegate {
+		if err := r.mayVote(a, ev.To); err != nil {
+			return err
+		}
 	}
 	r.give(a, t)
 	if ev.By != "" {

@@ -71,7 +71,7 @@ func (ev JobDone) apply(r *run) error {
 		return err
 	}
 	r.assignAll(a, ev.Vars)
-	if a.node.behave.throw != nil {
+	if a.node.Event != nil && a.node.behave.throw != nil {
 		r.closeWork(a, true)
 		r.throwLate(a) // it was the sending of an event
 		return nil

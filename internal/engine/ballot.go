@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/paceline/paceline/internal/bpmn"
+)
+
+// ballot is an approval under way: who is asked, in which order, and how they voted. It hangs on the body
+// of the loop whose instances are the members' tasks. It is replaced, never changed.
+type ballot struct {
+	formed  bool     // the members are known
+	members []member // by number of the instance, from 1
+	votes   []vote   // in the order in which they came
+	forced  verdict  // decided without members, by a policy
+	reason  string   // of forced
+}
+
+// member is one who has a vote.
+type member struct {
+	name   string
+	weight int32
+	veto   bool
+	by     string  // who added the member while the vote was under way
+	after  []int32 // numbers of those who vote before
+}
+
+// vote is what one member said.
+type vote struct {
+	member  int32 // number
+	what    choice
+	by      string // who pressed the button
+	outcome string
+	why     string
+	at      int64 // microseconds since 1970
+}
+
+type choice uint8
+
+const (
+	agreed choice = iota + 1
+	disagreed
+	abstained
+)
+
+var choiceNames = [...]string{"", "agreed", "rejected", "abstained"}
+
+// verdict is what a group has decided.
+type verdict uint8
+
+const (
+	undecided verdict = iota
+	approved
+	rejected
+)
+
+var verdictNames = [...]string{"", "agreed", "rejected"}
+
+// tally counts votes, by heads and by weight, of all who are still members.
+type tally struct {
+	members, open, voted int
+	heads                [4]int // by choice
+	weight, openWeight   int
+	weights              [4]int // by choice
+	vetoed               bool
+}
+
+func (b *ballot) tally(removed []int32) tally {
+	var t tally
+	for i, m := range b.members {
+		if !slices.Contains(removed, int32(i+1)) {
+			t.members++
+			t.weight += int(m.weight)
+		}
+	}
+	for _, v := range b.votes {
+		m := b.members[v.member-1]
+		t.voted++
+		t.heads[v.what]++
+		t.weights[v.what] += int(m.weight)
+		t.vetoed = t.vetoed || m.veto && v.what == disagreed
+	}
+	t.open = t.members - t.voted
+	t.openWeight = t.weight - t.weights[agreed] - t.weights[disagreed] - t.weights[abstained]
+	return t
+}
+
+// decide applies the rules to the votes so far. Those who abstain count neither for nor against. It is
+// decided as soon as the votes still to come cannot change it, unless the model wants them all.
+func decide(a *bpmn.Approval, t tally) verdict {
+	waits := t.open > 0
+	base := t.weight - t.weights[abstained]
+	switch {
+	case t.vetoed, a.Reject == bpmn.RejectByFirst && t.heads[disagreed] > 0:
+		return rejected
+	case waits && a.Late:
+		return undecided
+	case a.Reject == bpmn.RejectByMajority && 2*t.weights[disagreed] > base:
+		return rejected
+	case met(a.Rule, t.heads[agreed], t.weights[agreed], t.members-t.heads[abstained], base):
+		return approved
+	case !waits:
+		return rejected
+	case !met(a.Rule, t.heads[agreed]+t.open, t.weights[agreed]+t.openWeight, t.members-t.heads[abstained], base):
+		return rejected
+	}
+	return undecided
+}
+
+// met reports whether so many agreeing heads, of so much weight, are enough of all that do not abstain.
+func met(rule bpmn.ApprovalRule, heads, weight, of, ofWeight int) bool {
+	if heads == 0 {
+		return false
+	}
+	switch rule.Kind {
+	case bpmn.AllAgree:
+		return heads == of
+	case bpmn.AnyAgrees:
+		return true
+	case bpmn.RatioAgrees:
+		return 100*weight >= rule.N*ofWeight
+	case bpmn.CountAgrees:
+		return heads >= rule.N
+	}
+	return weight >= rule.N
+}
+
+// voteOf finds the vote of a member.
+func (b *ballot) voteOf(number int32) (vote, bool) {
+	i := slices.IndexFunc(b.votes, func(v vote) bool { return v.member == number })
+	if i < 0 {
+		return vote{}, false
+	}
+	return b.votes[i], true
+}
+
+// numberOf finds a member by name; 0 when there is none.
+func (b *ballot) numberOf(name string) int32 {
+	return int32(slices.IndexFunc(b.members, func(m member) bool { return m.name == name }) + 1)
+}
+
+// next lists those whose turn it is and who have not voted.
+func (b *ballot) next(removed []int32) []int32 {
+	voted := make(map[int32]bool, len(b.votes)+len(removed))
+	for _, v := range b.votes {
+		voted[v.member] = true
+	}
+	for _, n := range removed {
+		voted[n] = true
+	}
+	var turn []int32
+	for i, m := range b.members {
+		waits := slices.ContainsFunc(m.after, func(n int32) bool { return !voted[n] })
+		if n := int32(i + 1); !voted[n] && !waits {
+			turn = append(turn, n)
+		}
+	}
+	return turn
+}
+
+// add puts new members in, in relation to number, and returns the changed ballot. A new one before it
+// takes over what it waited for; one beside it is waited for by all who wait for it; one after it comes between.
+func (b *ballot) add(names []string, where Where, number int32, by string) *ballot {
+	next := *b
+	next.members = slices.Clone(b.members)
+	anchor := next.members[number-1]
+	var added []int32
+	for _, name := range names {
+		m := member{name: name, weight: 1, by: by, after: anchor.after}
+		if where == After {
+			m.after = []int32{number}
+		}
+		next.members = append(next.members, m)
+		added = append(added, int32(len(next.members)))
+	}
+	switch where {
+	case Before:
+		next.members[number-1].after = added
+	default:
+		for i, m := range b.members {
+			if !slices.Contains(m.after, number) {
+				continue
+			}
+			after := slices.Concat(m.after, added)
+			if where == After {
+				after = slices.DeleteFunc(after, func(n int32) bool { return n == number })
+			}
+			next.members[i].after = after
+		}
+	}
+	return &next
+}
+
+// takeBack gives the ballot without a member's vote.
+func (b *ballot) takeBack(number int32) *ballot {
+	next := *b
+	next.votes = slices.DeleteFunc(slices.Clone(b.votes), func(v vote) bool { return v.member == number })
+	return &next
+}
+
+// has reports whether an instance may have the number: a member's must be in the ballot.
+func (b *loopBody) has(number int32) bool {
+	return b.ballot == nil || int(number) <= len(b.ballot.members)
+}
