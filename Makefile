@@ -25,7 +25,7 @@ run: build ## a server on ./data
 	@bin/paceline serve --data data $(ARGS)
 
 .PHONY: tools
-tools: ## install the databases that the tests start (Debian), or say what is skipped
+tools: ## install the databases and balancers that the tests start (Debian), or say what is skipped
 	@test/tools
 
 .PHONY: test

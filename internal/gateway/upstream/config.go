@@ -67,7 +67,8 @@ const (
 	Ticket      Policy = "ticket"       // the server that a ticket's number hashes to; a hint for caches
 )
 
-func (c Config) withDefaults() Config {
+// WithDefaults fills in what is not set.
+func (c Config) WithDefaults() Config {
 	set(&c.Policy, LeastLoaded)
 	set(&c.MaxFails, 30)
 	set(&c.FailTimeout, 20*time.Second)
@@ -135,10 +136,22 @@ func (c Config) Check(place string) []errs.Detail {
 	if c.MaxHeld < 0 || c.Idle < 0 || c.Probe.Misses < 0 || c.Budget.Burst < 0 || c.Budget.Ratio < 0 {
 		report("", "max_held, idle, probe.misses and retry_budget must not be negative")
 	}
-	if p := c.Probe.Path; p != "" && (p[0] != '/' || strings.ContainsAny(p, " \r\n\t")) {
+	if p := c.Probe.Path; p != "" && (p[0] != '/' || !isPlain(p[1:], "/")) {
 		report(".probe.path", "must be a path such as /readyz")
 	}
+	for i, w := range c.TicketAfter {
+		if !isPlain(w, "") || w == "" {
+			report(fmt.Sprintf(".ticket_after[%d]", i), "must be a path segment")
+		}
+	}
 	return wrong
+}
+
+// isPlain says whether s is of letters, digits, - . _ ~ and what is allowed besides.
+func isPlain(s, besides string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-._~"+besides, c)
+	})
 }
 
 func checkAddress(address string) error {

@@ -43,7 +43,7 @@ func NewPool(name string, cfg Config, log *slog.Logger) *Pool {
 func (p *Pool) config() *Config { return p.cfg.Load() }
 
 func (p *Pool) adopt(cfg Config) Config {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	p.cfg.Store(&cfg)
 	return cfg
 }
