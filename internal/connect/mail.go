@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/mail"
 	"strings"
 	"time"
@@ -130,8 +131,18 @@ func (l letter) compose(m Mail, key string, now time.Time) *gomail.Msg {
 	return msg
 }
 
+// send delivers one mail over a connection of its own, which it closes whatever happens.
 func (m Mail) send(ctx context.Context, msg *gomail.Msg) error {
-	client, err := m.client()
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			conn.Close()
+		}
+	}()
+	client, err := m.client(func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		conn, err = m.dial(ctx, network, address)
+		return conn, err
+	})
 	if err != nil {
 		return process.Permanent(err)
 	}
@@ -145,9 +156,18 @@ func (m Mail) send(ctx context.Context, msg *gomail.Msg) error {
 	return nil
 }
 
-func (m Mail) client() (*gomail.Client, error) {
-	port := 587
-	options := []gomail.Option{gomail.WithTimeout(usualTimeout), gomail.WithTLSConfig(&tls.Config{ServerName: m.Host, MinVersion: tls.VersionTLS12})}
+func (m Mail) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: usualTimeout}
+	if m.TLS == "tls" {
+		return (&tls.Dialer{NetDialer: dialer, Config: m.tls()}).DialContext(ctx, network, address)
+	}
+	return dialer.DialContext(ctx, network, address)
+}
+
+func (m Mail) tls() *tls.Config { return &tls.Config{ServerName: m.Host, MinVersion: tls.VersionTLS12} }
+
+func (m Mail) client(dial gomail.DialContextFunc) (*gomail.Client, error) {
+	port, options := 587, []gomail.Option{gomail.WithTimeout(usualTimeout), gomail.WithTLSConfig(m.tls()), gomail.WithDialContextFunc(dial)}
 	switch m.TLS {
 	case "tls":
 		port = 465
