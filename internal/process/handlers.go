@@ -137,15 +137,23 @@ func (r *Runtime) describe(ctx context.Context, x *job) (Job, error) {
 		return x.describe(def, x.work.vars), nil
 	}
 	known, err := r.readSnapshots(ctx, []db.ID{x.instance})
-	switch {
-	case err != nil:
+	if err != nil {
 		return Job{}, err
-	case len(known) == 0:
-		return Job{}, errs.New(errs.NotFound, "there is no instance %s", x.instance)
-	case known[0].err != nil:
-		return Job{}, known[0].err
 	}
-	s := known[0]
+	if len(known) == 0 {
+		return describeIn(nil, x)
+	}
+	return describeIn(known[0], x)
+}
+
+// describeIn makes what a handler sees, from a snapshot of the instance. NotFound: it does not wait for the job.
+func describeIn(s *snapshot, x *job) (Job, error) {
+	switch {
+	case s == nil:
+		return Job{}, errs.New(errs.NotFound, "there is no instance %s", x.instance)
+	case s.err != nil:
+		return Job{}, s.err
+	}
 	visible, open := s.state.Visible(engine.ID(x.id))
 	if !open {
 		return Job{}, errs.New(errs.NotFound, "job %s is not open", x.id)

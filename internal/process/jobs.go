@@ -70,6 +70,7 @@ func (w *rows) job(j *job) {
 	switch {
 	case j.kind == jobExternal:
 		owner = external
+		w.rings[ring{"job", j.typ}] = struct{}{}
 	case w.r.jobs.wants(j.due):
 		owner, epoch = w.r.deps.Lease.Number(), w.r.deps.Lease.Epoch()
 		w.held = append(w.held, j)

@@ -174,6 +174,7 @@ type PendingJob struct {
 	Due     time.Time `json:"due"`
 	Retries int       `json:"retries"` // attempts left
 	Error   string    `json:"error,omitempty"`
+	Worker  string    `json:"worker,omitempty"` // outside, who fetched it last
 }
 
 // JobsOf lists the pending jobs of an instance, oldest first.
@@ -182,8 +183,12 @@ func (q *Query) JobsOf(ctx context.Context, instance db.ID) ([]PendingJob, error
 		var j PendingJob
 		var kind jobKind
 		var due int64
-		err := s.Scan(&j.ID, &kind, &j.Type, &j.Node, &due, &j.Retries, &j.Error)
+		var worker []byte
+		err := s.Scan(&j.ID, &kind, &j.Type, &j.Node, &due, &j.Retries, &j.Error, &worker)
 		j.Kind, j.Due = kind.String(), moment(due)
+		if err == nil && len(worker) > 0 {
+			err = json.Unmarshal(worker, &j.Worker)
+		}
 		return j, err
-	}, "SELECT id, kind, type, node, due, retries, error FROM job WHERE instance = ? ORDER BY id", instance)
+	}, "SELECT id, kind, type, node, due, retries, error, CASE WHEN owner < 0 THEN payload END FROM job WHERE instance = ? ORDER BY id", instance)
 }

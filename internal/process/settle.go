@@ -52,6 +52,9 @@ func (l *lane) done(u *unit) {
 		}
 	}
 	for r := range u.rings {
+		if r.topic == "job" {
+			l.r.workers.ring(r.key)
+		}
 		l.r.deps.Ring(r.topic, r.key)
 	}
 }
