@@ -32,12 +32,28 @@ type Transition struct {
 	After   *engine.State
 	Effects []engine.Effect
 	Opened  []OpenedTask // the tasks among the effects, with who may take them
+
+	formed []engine.GroupFormed // answers to the groups among the effects
 }
 
 // OpenedTask is a task with the answer of Deps.Assign.
 type OpenedTask struct {
 	engine.OpenTask
 	Assigned
+}
+
+// Row is the task as its row has it.
+func (o *OpenedTask) Row(t *Transition) Task {
+	user := o.Node.User
+	if user == nil {
+		user = &bpmn.User{}
+	}
+	return Task{
+		ID: db.ID(o.OpenTask.Task), Instance: t.Instance, Root: t.Root, Definition: t.Definition,
+		Node: o.Node.ID, Name: cut(o.Node.Name, 500), Kind: o.Node.Kind, FormKey: user.FormKey, Outcomes: append([]string{}, user.Outcomes...),
+		Assignee: o.Assigned.Assignee, AssigneeName: cut(o.AssigneeName, 250),
+		Due: o.Due, FollowUp: o.FollowUp, Priority: o.Priority, Turn: o.Loop, Version: 1, Created: t.Now, Problem: cut(o.Problem, 1000),
+	}
 }
 
 // Ended says how the instance ended in this transition; false when it goes on.
@@ -84,6 +100,8 @@ func (w *rows) effect(ctx context.Context, effect engine.Effect) error {
 		return w.openTask(ctx, &e)
 	case engine.ChangeTask:
 		return w.changeTask(ctx, &e)
+	case engine.FormGroup:
+		return w.formGroup(ctx, &e)
 	case engine.CloseTask:
 		w.gone(Tasks, "id", e.Task)
 		w.gone(Candidates, "task", e.Task)
@@ -120,19 +138,16 @@ func (w *rows) openTask(ctx context.Context, e *engine.OpenTask) error {
 			return fmt.Errorf("who may take %s: %w", e.Node.ID, err)
 		}
 	}
-	w.t.Opened = append(w.t.Opened, OpenedTask{*e, who})
-	user := e.Node.User
-	if user == nil {
-		user = &bpmn.User{}
-	}
-	outcomes, err := json.Marshal(append([]string{}, user.Outcomes...))
+	opened := OpenedTask{*e, who}
+	w.t.Opened = append(w.t.Opened, opened)
+	t := opened.Row(w.t)
+	outcomes, err := json.Marshal(t.Outcomes)
 	if err != nil {
 		return err
 	}
-	w.insert(Tasks, e.Task, w.t.Instance, w.t.Root, w.t.Definition,
-		e.Node.ID, cut(e.Node.Name, 500), int(e.Node.Kind), user.FormKey, string(outcomes),
-		who.Assignee, cut(who.AssigneeName, 250), 0, "",
-		stamp(e.Due), stamp(e.FollowUp), e.Priority, e.Loop, 1, w.t.Now.UnixMicro(), cut(who.Problem, 1000))
+	w.insert(Tasks, t.ID, t.Instance, t.Root, t.Definition, t.Node, t.Name, int(t.Kind), t.FormKey, string(outcomes),
+		t.Assignee, t.AssigneeName, t.Owner, t.OwnerName, stamp(t.Due), stamp(t.FollowUp), t.Priority, t.Turn, t.Version,
+		t.Created.UnixMicro(), t.Problem)
 	seen := map[db.ID]bool{}
 	for _, principal := range who.Candidates {
 		if !seen[principal] {
@@ -144,6 +159,18 @@ func (w *rows) openTask(ctx context.Context, e *engine.OpenTask) error {
 	if who.Assignee != 0 {
 		w.ring("inbox", who.Assignee)
 	}
+	return nil
+}
+
+func (w *rows) formGroup(ctx context.Context, e *engine.FormGroup) error {
+	formed := e.Named()
+	if w.r.deps.Gather != nil {
+		var err error
+		if formed, err = w.r.deps.Gather(ctx, Gathering{Transition: w.t, Group: e}); err != nil {
+			return fmt.Errorf("who votes in %s: %w", e.Node.ID, err)
+		}
+	}
+	w.t.formed = append(w.t.formed, formed)
 	return nil
 }
 

@@ -151,12 +151,12 @@ func (a access) may(do act, t *task) error {
 	if err := a.actor.Require(org.WorkTasks); err != nil {
 		return err
 	}
-	mine := t.Assignee != nil && t.Assignee.ID == a.actor.ID
-	free := t.Assignee == nil && t.candidate
+	mine := t.Assignee == a.actor.ID
+	free := t.Assignee == 0 && t.candidate
 	allowed := false
 	switch do {
 	case claim:
-		allowed = free || mine || t.Assignee == nil && a.repairs()
+		allowed = free || mine || t.Assignee == 0 && a.repairs()
 	case complete, giveBack:
 		allowed = mine || free
 	case unclaim, delegate, transfer:
@@ -165,8 +165,8 @@ func (a access) may(do act, t *task) error {
 	switch {
 	case allowed:
 		return nil
-	case t.Assignee != nil && !mine:
-		return errs.New(errs.Conflict, "%s has this task now", t.Assignee.Name).
+	case t.Assignee != 0 && !mine:
+		return errs.New(errs.Conflict, "%s has this task now", t.AssigneeName).
 			WithCure("look at the inbox again, or ask them to transfer it")
 	default:
 		return errs.New(errs.Denied, "%s may not %s this task", a.actor.Login, do).

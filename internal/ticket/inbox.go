@@ -2,6 +2,7 @@ package ticket
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -92,11 +93,7 @@ func (s *Service) Inbox(ctx context.Context, actor *org.Actor, q InboxQuery) (pa
 	}
 	limit := pageLimit(q.Limit)
 	query, args := s.inboxSQL(actor, q, order, limit+1)
-	scan := func(row db.Scanner) (Item, error) {
-		it, err := s.scanItem(row)
-		return it.Item, err
-	}
-	items, err := db.All(ctx, s.db, scan, query, args...)
+	items, err := db.All(ctx, s.db, s.scanItem, query, args...)
 	return pageOf(items, limit, order.cursor), err
 }
 
@@ -168,17 +165,19 @@ func (s *Service) itemFilter(actor *org.Actor, q InboxQuery, order itemOrder) bu
 	return b
 }
 
-// item is an open task of a ticket, with what decides about it.
-type item struct {
-	Item
-	open process.Task
+// item reads one open task as lists show it.
+func (s *Service) item(ctx context.Context, id db.ID) (Item, error) {
+	it, err := s.scanItem(s.db.QueryRow(ctx, "SELECT "+itemColumns+" FROM "+fromTasks+" WHERE task.id = ?", id))
+	if errors.Is(err, db.ErrNoRows) {
+		err = errNoTask(id)
+	}
+	return it, err
 }
 
-// scanItem reads itemColumns, and into more what was selected after them.
-func (s *Service) scanItem(row db.Scanner, more ...any) (it item, err error) {
+// scanItem reads itemColumns.
+func (s *Service) scanItem(row db.Scanner) (it Item, err error) {
 	var requester db.ID
-	it.open, err = process.ScanTask(row, append([]any{&it.Number, &it.App, &it.Kind, &it.Title, &requester}, more...)...)
-	t := &it.open
+	t, err := process.ScanTask(row, &it.Number, &it.App, &it.Kind, &it.Title, &requester)
 	it.Task, it.Version, it.Element, it.Name, it.Ticket = t.ID, t.Version, t.Node, t.Name, t.Root
 	it.Priority, it.Created, it.Due = t.Priority, t.Created, t.Due
 	it.Requester = s.person(requester)

@@ -24,8 +24,13 @@ var (
 // reads only what is in memory.
 func (s *Service) Project(t *process.Transition, ch *db.Change) error {
 	at := db.Micros(t.Now)
+	live, err := s.apps.ByDefinition(context.Background(), t.Definition)
+	if err != nil {
+		return err
+	}
+	s.recent.follow(t, live.App, s.named)
 	if t.Parent == 0 {
-		if err := s.projectRoot(t, ch, at); err != nil {
+		if err := s.projectRoot(t, ch, live, at); err != nil {
 			return err
 		}
 	} else {
@@ -53,11 +58,7 @@ func mayRead(ch *db.Change, ticket, principal db.ID) {
 	ch.Ignores = append(ch.Ignores, db.Row{Table: readers, Values: []any{principal, ticket}})
 }
 
-func (s *Service) projectRoot(t *process.Transition, ch *db.Change, at int64) error {
-	live, err := s.apps.ByDefinition(context.Background(), t.Definition)
-	if err != nil {
-		return err
-	}
+func (s *Service) projectRoot(t *process.Transition, ch *db.Change, live *app.Loaded, at int64) error {
 	if t.Before == nil {
 		return s.projectStart(t, ch, live, at)
 	}

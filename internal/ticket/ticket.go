@@ -33,6 +33,7 @@ type Service struct {
 	numbers *numbers
 
 	openTasks *db.Lookup[db.ID, openTask]
+	recent    *recent
 	ring      func(topic, key string)
 	now       func() time.Time
 }
@@ -97,7 +98,7 @@ type Person struct {
 func New(deps Deps) *Service {
 	s := &Service{
 		db: deps.DB, apps: deps.Apps, org: deps.Org, process: deps.Process, query: deps.Query, newID: deps.NewID,
-		numbers: newNumbers(deps.DB, deps.Now), ring: deps.Ring, now: deps.Now,
+		numbers: newNumbers(deps.DB, deps.Now), recent: newRecent(), ring: deps.Ring, now: deps.Now,
 	}
 	s.openTasks = db.NewLookup(s.readTasks)
 	return s

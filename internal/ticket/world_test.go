@@ -64,6 +64,9 @@ func newWorld(t testing.TB, d *db.DB) *world {
 		Assign: func(ctx context.Context, a process.Assignment) (process.Assigned, error) {
 			return w.tickets.Assign(ctx, a)
 		},
+		Gather: func(ctx context.Context, g process.Gathering) (engine.GroupFormed, error) {
+			return w.tickets.Gather(ctx, g)
+		},
 		Person: func(ctx context.Context, login string) (db.ID, string, error) { return w.tickets.Person(ctx, login) },
 		Project: func(t *process.Transition, ch *db.Change) error {
 			return w.tickets.Project(t, ch)
