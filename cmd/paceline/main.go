@@ -39,6 +39,7 @@ type commands struct {
 	User   userCmd   `cmd:"" help:"People."`
 	Group  groupCmd  `cmd:"" help:"Groups of people."`
 	Unit   unitCmd   `cmd:"" help:"Units of the organisation."`
+	Node   nodeCmd   `cmd:"" help:"The servers."`
 
 	Bpmn bpmnCmd `cmd:"" help:"Check and run BPMN models; no server needed."`
 	Feel feelCmd `cmd:"" help:"Evaluate FEEL expressions; no server needed."`

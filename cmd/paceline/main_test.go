@@ -293,6 +293,9 @@ func TestAdministrationByCommand(t *testing.T) {
 	if out := admin.must("", "group", "list"); !strings.Contains(out, "Owls") {
 		t.Errorf("group list: %s", out)
 	}
+	if out := admin.must("", "node", "list"); !strings.Contains(out, "ready") || !strings.Contains(out, "epoch 1") {
+		t.Errorf("node list: %s", out)
+	}
 	admin.must("", "user", "remove", "newcomer")
 	for deadline := time.Now().Add(10 * time.Second); newcomer.run("", "ticket", "list").code != exitDenied; {
 		if time.Now().After(deadline) {

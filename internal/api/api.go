@@ -12,6 +12,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/paceline/paceline/internal/app"
+	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/ticket"
@@ -43,6 +45,8 @@ type Deps struct {
 	Apps    *app.Apps
 	Tickets *ticket.Service
 	Checks  []Check // of /readyz
+	Nodes   func(ctx context.Context, by *org.Actor) (cluster.Overview, error)
+	Leader  func() cluster.Leader // as far as this node knows
 	Metrics *prometheus.Registry
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -55,6 +59,8 @@ type Server struct {
 	org     *org.Org
 	apps    *app.Apps
 	tickets *ticket.Service
+	nodes   func(context.Context, *org.Actor) (cluster.Overview, error)
+	leader  func() cluster.Leader
 	now     func() time.Time
 	log     *slog.Logger
 
@@ -75,7 +81,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg.Heartbeat = 15 * time.Second
 	}
 	s := &Server{
-		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, now: deps.Now, log: deps.Log,
+		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
 		mux: http.NewServeMux(), metrics: newMetrics(deps.Metrics),
 		readiness: &readiness{node: cfg.Node, checks: deps.Checks, now: deps.Now},
 		attempts:  newAttempts(),
@@ -99,6 +105,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerConversation()
 	s.registerHistory()
 	s.registerIncidents()
+	s.registerNodes()
 	s.registerEvents()
 	if err := s.renderDocument(); err != nil {
 		return nil, err

@@ -117,6 +117,7 @@ func TestClientFitsDocument(t *testing.T) {
 		"Ticket": client.Ticket{}, "Step": client.Step{}, "TicketView": client.TicketView{}, "FormView": client.Form{}, "Incident": client.Incident{},
 		"Offer": client.Offer{}, "Opened": client.Opened{}, "Ended": client.Ended{}, "TaskView": client.Task{}, "ReturnTarget": client.ReturnTarget{}, "Acted": client.Acted{},
 		"Entry": client.Entry{}, "Comment": client.Comment{}, "Work": client.Work{}, "Added": client.Added{}, "Event": client.Event{},
+		"ClusterOverview": client.Cluster{}, "ClusterNode": client.Node{},
 		"User": client.User{}, "Group": client.Group{}, "Member": client.Member{},
 		"AppVersion": client.Version{}, "AppSummary": client.App{}, "AppPublished": client.Published{}, "AppDiff": client.Diff{},
 		"AppFileChange": client.FileChange{}, "AppPartChange": client.PartChange{}, "AppProblem": client.AppProblem{},

@@ -19,6 +19,8 @@ type Check struct {
 type Health struct {
 	Ready  bool          `json:"ready"`
 	Node   string        `json:"node"`
+	Leader string        `json:"leader,omitempty"` // as far as this node knows
+	Epoch  int64         `json:"epoch"`            // of the leader, or of the last
 	Checks []CheckResult `json:"checks"`
 }
 
@@ -90,6 +92,8 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 // ready says whether requests should be sent here, and what is in the way.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	h := s.readiness.look(r.Context())
+	leader := s.leader()
+	h.Leader, h.Epoch = leader.Name, leader.Epoch
 	w.Header().Set("Content-Type", "application/json")
 	if !h.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)

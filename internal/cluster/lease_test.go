@@ -380,3 +380,29 @@ func TestExpiredLeaseIsNotRenewed(t *testing.T) {
 		eventually(t, "it was acquired anew", func() bool { return a.tenure(t).epoch > epoch })
 	})
 }
+
+// The answer to a renewal may take long. Trust counts from before it was sent, for the
+// database may have counted from then on.
+func TestTrustCountsFromBeforeARenewal(t *testing.T) {
+	arenas(t, func(t *testing.T, a arena) {
+		slow := patient
+		slow.Renew = 500 * time.Millisecond
+		l := a.contender(t, LeaseConfig{Name: "a", Profile: slow})
+		waitLeads(t, l)
+		term := l.current()
+		var before, released time.Time
+		must(t, a.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, "UPDATE cluster_lease SET ttl_ms = ttl_ms"); err != nil {
+				return err
+			}
+			before = term.trusted()
+			time.Sleep(slow.Renew + 200*time.Millisecond) // the next renewal is sent, and waits
+			released = time.Now()
+			return nil
+		}))
+		eventually(t, "the lease is renewed", func() bool { return term.trusted().After(before) })
+		if sent := term.trusted().Add(-slow.SelfFence); released.Sub(sent) < 100*time.Millisecond {
+			t.Errorf("trust counts from %v after the answer could come", sent.Sub(released))
+		}
+	})
+}

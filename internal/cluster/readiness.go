@@ -64,6 +64,15 @@ func (r *Readiness) forget() {
 	}
 }
 
+// Names are those of the checks.
+func (r *Readiness) Names() []string {
+	names := make([]string, len(r.checks))
+	for i, c := range r.checks {
+		names[i] = c.Name
+	}
+	return names
+}
+
 // Cause is what the check of that name found last; nil: it is good.
 func (r *Readiness) Cause(name string) error {
 	r.mu.Lock()

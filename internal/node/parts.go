@@ -3,8 +3,7 @@ package node
 import (
 	"context"
 
-	"github.com/paceline/paceline/internal/api"
-	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/process"
 )
@@ -50,7 +49,7 @@ func (n *Node) watching(what string, refresh func(context.Context) error) func(c
 }
 
 // sweep removes what has no meaning any more.
-func (n *Node) sweep(ctx context.Context) {
+func (n *Node) sweep(ctx context.Context, _ cluster.Fence) {
 	if err := n.org.Sweep(ctx); err != nil && ctx.Err() == nil {
 		n.cfg.Log.Warn("sweep failed", "what", "sessions", "err", err)
 	}
@@ -63,19 +62,6 @@ func (n *Node) sweep(ctx context.Context) {
 		if err != nil || gone < batch {
 			return
 		}
-	}
-}
-
-// checks are what /readyz looks at.
-func (n *Node) checks() []api.Check {
-	return []api.Check{
-		{Name: "database", Run: n.db.Ping},
-		{Name: "member", Run: func(context.Context) error {
-			if n.member.Number() == 0 {
-				return errs.New(errs.Unavailable, "the node has no place in the cluster")
-			}
-			return nil
-		}},
 	}
 }
 

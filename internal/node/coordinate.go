@@ -1,0 +1,70 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/paceline/paceline/internal/api"
+	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/org"
+)
+
+// coordinate makes what this node has to do with the others: its part in the lease, the
+// leader's duties, and what it needs to be ready.
+func (n *Node) coordinate(ctx context.Context) (err error) {
+	cfg, log := n.cfg, n.cfg.Log
+	n.leases, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: 4, Patience: 1500 * time.Millisecond, Version: cfg.Version, Log: log})
+	if err != nil {
+		return err
+	}
+	n.lease, err = cluster.NewLease(cluster.LeaseConfig{
+		Name: cfg.Name, Floor: filepath.Join(string(cfg.Data), "epoch"), Willing: n.stays,
+	}, n.leases, log)
+	if err != nil {
+		return errors.Join(err, n.leases.Close())
+	}
+	n.lease.Lead("sweep", cluster.Repeat(sweepEvery, n.sweep))
+	n.ready = cluster.NewReadiness(checkEvery, n.member.Tell,
+		cluster.DatabaseCheck(n.db),
+		cluster.SchemaCheck(n.db, migrations()),
+		cluster.DiskCheck(string(cfg.Data), leastDisk),
+		cluster.ClockCheck(n.db, time.Now, mostSkew),
+		cluster.Check{Name: "member", Run: n.placed},
+	)
+	return nil
+}
+
+// stays says that the node is not about to leave.
+func (n *Node) stays() bool {
+	state, _ := n.member.State()
+	return state != cluster.Draining && state != cluster.Stopped
+}
+
+// placed says what is wrong with the node's place among the others.
+func (n *Node) placed(context.Context) error {
+	if n.member.Number() == 0 {
+		return errs.New(errs.Unavailable, "the node has no place in the cluster")
+	}
+	return nil
+}
+
+// checks are what /readyz shows: what was found last, which costs nothing.
+func (n *Node) checks() []api.Check {
+	var all []api.Check
+	for _, name := range n.ready.Names() {
+		all = append(all, api.Check{Name: name, Run: func(context.Context) error { return n.ready.Cause(name) }})
+	}
+	return all
+}
+
+// nodes tells who is there and who leads, to those who may know.
+func (n *Node) nodes(ctx context.Context, by *org.Actor) (cluster.Overview, error) {
+	if err := by.Require(org.ReadSystem); err != nil {
+		return cluster.Overview{}, err
+	}
+	return n.lease.Look(ctx)
+}
