@@ -24,6 +24,9 @@ const (
 	After               // the new one when who adds has voted
 )
 
+// String is before, beside or after.
+func (w Where) String() string { return [...]string{"beside", "before", "after"}[w%3] }
+
 func (r *run) isMember(a *activation) bool { return a.loop > 0 && a.up.body.ballot != nil }
 
 // enterApproval asks who the members are. GroupFormed answers.
@@ -65,7 +68,7 @@ func (e FormGroup) Named() GroupFormed {
 		m := Member{Name: name, Weight: 1}
 		for _, v := range e.Node.Loop.Approval.Voters {
 			if v.Is == name || v.Is == "user:"+name {
-				m.Weight, m.Veto = max(m.Weight, v.Weight), m.Veto || v.Veto
+				m.Weight, m.Veto = v.Weight, m.Veto || v.Veto
 			}
 		}
 		formed.Members = append(formed.Members, m)
@@ -95,6 +98,10 @@ func (ev GroupFormed) apply(r *run) error {
 	}
 	if len(b.members) == 0 && b.forced == undecided {
 		r.stick(body, entering, fail("the group has no members"))
+		return nil
+	}
+	if b.forced == undecided && !b.tally(nil).canAgree(body.node.Loop.Approval) {
+		r.stick(body, entering, fail("the group has %d members, who cannot meet its rule even when all agree", len(b.members)))
 		return nil
 	}
 	body.body.ballot, body.body.total = b, int32(len(b.members))
@@ -307,6 +314,10 @@ func (r *run) removeSigner(group *activation, number int32) error {
 	if len(b.removed)+1 == len(b.ballot.members) {
 		return refuse("%s is the last member; a group needs one", b.ballot.members[number-1].name)
 	}
+	removed := append(slices.Clip(b.removed), number)
+	if !b.ballot.tally(removed).canAgree(group.node.Loop.Approval) {
+		return refuse("without %s the group could not meet its rule even when all agree", b.ballot.members[number-1].name)
+	}
 	next := *b.ballot
 	next.members = slices.Clone(b.ballot.members)
 	gone := next.members[number-1]
@@ -317,7 +328,7 @@ func (r *run) removeSigner(group *activation, number int32) error {
 		}
 	}
 	b.ballot = &next
-	b.removed = append(slices.Clip(b.removed), number)
+	b.removed = removed
 	for _, a := range r.st.acts {
 		if a.up == group && a.loop == number && !a.dead {
 			b.started--

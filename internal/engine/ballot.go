@@ -85,6 +85,11 @@ func (b *ballot) tally(removed []int32) tally {
 	return t
 }
 
+// canAgree reports whether the members could agree at all, if nobody had voted yet.
+func (t tally) canAgree(a *bpmn.Approval) bool {
+	return met(a.Rule, t.members, t.weight, t.members, t.weight)
+}
+
 // decide applies the rules to the votes so far. Those who abstain count neither for nor against. It is
 // decided as soon as the votes still to come cannot change it, unless the model wants them all.
 func decide(a *bpmn.Approval, t tally) verdict {

@@ -104,7 +104,7 @@ func (b *builder) approval() (string, string) {
 	pick := func(of ...string) string { return of[b.Intn(len(of))] }
 	group := fmt.Sprintf(`<extensionElements><p:approval mode="%s" rule="%s" reject="%s" early="%s"/></extensionElements>`,
 		pick("parallel", "inTurn"), pick("all", "any", "60%", "2"), pick("rule", "first", "majority"), pick("true", "false"))
-	id := b.node("userTask", b.id("group"), group, fmt.Sprintf("p:candidateUsers=%q", pick("m1", "m1,m2", "m1,m2,m3,m4")), `xmlns:p="https://paceline.dev/bpmn/1.0"`)
+	id := b.node("userTask", b.id("group"), group, fmt.Sprintf("p:candidateUsers=%q", pick("m1,m2", "m1,m2,m3,m4")), `xmlns:p="https://paceline.dev/bpmn/1.0"`)
 	b.tasks = append(b.tasks, id)
 	return id, id
 }
