@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime/debug"
 
 	"github.com/paceline/paceline/internal/db"
@@ -137,21 +138,48 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	return nil
 }
 
-// confirm tells the engine who was found for the tasks that it opened for nobody. That is a transition too: it
-// stands in the history, and a replay does it again without asking anybody.
+// maxDerived bounds the transitions that follow from one command by themselves: a model in which policies
+// pass every task and which has a loop would go round for ever.
+const maxDerived = 100
+
+// confirm tells the engine what was found out for it: the members of groups, who has the tasks that it opened
+// for nobody, and what policies want of them. Each is a transition too: it stands in the history, and a replay
+// does it again without asking anybody.
 func (l *lane) confirm(ctx context.Context, u *unit, t *Transition) {
+	for _, formed := range t.formed {
+		l.derive(ctx, u, Command{Instance: t.Instance, Event: formed, Note: formed.Reason})
+	}
 	for _, o := range t.Opened {
-		if _, open := t.After.OpenTask(o.Task); !open || o.Login == "" || o.Login == o.OpenTask.Assignee {
+		if _, open := t.After.OpenTask(o.Task); !open {
 			continue
 		}
-		c, err := l.r.newCall(ctx, Command{Instance: t.Instance, Event: engine.TaskAssigned{Task: o.Task, To: o.Login}})
-		if err == nil {
+		switch {
+		case o.Then != nil:
+			l.derive(ctx, u, Command{Instance: t.Instance, Event: o.Then, Note: o.Why})
+		case o.Login != "" && o.Login != o.OpenTask.Assignee:
+			l.derive(ctx, u, Command{Instance: t.Instance, Event: engine.TaskAssigned{Task: o.Task, To: o.Login}})
+		}
+	}
+}
+
+// derive adds to the unit a command that follows from the one before it.
+func (l *lane) derive(ctx context.Context, u *unit, cmd Command) {
+	derived := 0
+	for _, m := range u.members {
+		if derived++; !m.derived {
+			derived = 0
+		}
+	}
+	err := errors.New("more than enough follows from one command")
+	if derived < maxDerived {
+		var c *call
+		if c, err = l.r.newCall(ctx, cmd); err == nil {
 			c.derived = true
 			err = l.step(ctx, u, c)
 		}
-		if err != nil {
-			l.r.log.Warn("the engine does not take the assignee that was found", "instance", t.Instance, "task", o.Task, "cause", err)
-		}
+	}
+	if err != nil {
+		l.r.log.Warn("the engine does not take what was found out for it", "instance", cmd.Instance, "event", eventName(cmd.Event), "cause", err)
 	}
 }
 

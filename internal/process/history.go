@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,9 +30,12 @@ type Entry struct {
 // Detail is what people want to know of an event beside its kind. Data stay out of it: who may
 // see them is decided elsewhere.
 type Detail struct {
-	Outcome string `json:"outcome,omitempty"` // how a task was completed
-	To      string `json:"to,omitempty"`      // who got the task, or the element that the work went to
-	Reason  string `json:"reason,omitempty"`  // of a cancellation or a failure
+	Outcome string   `json:"outcome,omitempty"` // how a task was completed
+	Members []string `json:"members,omitempty"` // of a group that was formed, or who were added to it
+	Where   string   `json:"where,omitempty"`   // those added vote: before, beside or after who added them
+	Removed string   `json:"removed,omitempty"` // who is no member any more; "task": who had the task
+	To      string   `json:"to,omitempty"`      // who got the task, or the element that the work went to
+	Reason  string   `json:"reason,omitempty"`  // of a cancellation or a failure
 }
 
 func detailOf(ev engine.Event) Detail {
@@ -40,6 +44,14 @@ func detailOf(ev engine.Event) Detail {
 		return Detail{Outcome: e.Outcome}
 	case engine.TaskAssigned:
 		return Detail{To: e.To}
+	case engine.GroupFormed:
+		d := Detail{Outcome: string(e.Verdict), Reason: e.Reason}
+		for _, m := range e.Members {
+			d.Members = append(d.Members, m.Name)
+		}
+		return d
+	case engine.GroupChanged:
+		return groupDetail(e)
 	case engine.Jump:
 		return Detail{To: e.To}
 	case engine.Cancel:
@@ -48,6 +60,22 @@ func detailOf(ev engine.Event) Detail {
 		return Detail{Reason: e.Message}
 	}
 	return Detail{}
+}
+
+func groupDetail(e engine.GroupChanged) Detail {
+	var d Detail
+	for _, name := range e.Add {
+		if name, ok := name.(string); ok {
+			d.Members = append(d.Members, name)
+		}
+	}
+	if len(e.Add) > 0 {
+		d.Where = e.Where.String()
+	}
+	if e.Remove {
+		d.Removed = cmp.Or(e.Member, "task")
+	}
+	return d
 }
 
 // Moment is what happened to one element.

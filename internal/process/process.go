@@ -80,6 +80,9 @@ type Deps struct {
 	// Assign finds who may take a task that opens; it may read but not write. Without it
 	// nobody is found.
 	Assign func(context.Context, Assignment) (Assigned, error)
+	// Gather finds the members of an approval group; it may read but not write. Without it each name is
+	// one member.
+	Gather func(context.Context, Gathering) (engine.GroupFormed, error)
 	// Person finds the id and the display name of an assignee or owner whose name stands in
 	// the engine's state. An unknown name is id 0.
 	Person func(ctx context.Context, name string) (db.ID, string, error)
@@ -99,7 +102,6 @@ type Deps struct {
 	Ring func(topic, key string)
 	Log  *slog.Logger
 	Now  func() time.Time // time.Now where nil
-	//	job       type          work for workers outside has come
 }
 
 // Lease is this node's place among the nodes of the cluster. cluster.Member is one.
@@ -133,6 +135,16 @@ type Assigned struct {
 	Login      string
 	Candidates []db.ID // principals: users, groups, units, posts, roles
 	Problem    string  // why nobody was found; kept on the task for who repairs it
+	// Then is what follows at once in the name of the system, with Why as the note of its history row: a
+	// policy completes the task, or gives it to somebody else.
+	Then engine.Event
+	Why  string
+}
+
+// Gathering asks who the members of an approval group are.
+type Gathering struct {
+	Transition *Transition
+	Group      *engine.FormGroup
 }
 
 // Runtime runs the instances of one node. It is a service.Service.
@@ -158,8 +170,6 @@ func New(cfg Config, deps Deps) *Runtime {
 		deps.Now = time.Now
 	}
 	if deps.Ring == nil {
-	workers workers
-
 		deps.Ring = func(string, string) {}
 	}
 	r := &Runtime{
