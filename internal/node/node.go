@@ -32,7 +32,10 @@ import (
 type Node struct {
 	cfg      Config
 	db       *db.DB
+	leases   *db.DB // for the lease, which waits for nobody
 	member   *cluster.Member
+	lease    *cluster.Lease
+	ready    *cluster.Readiness
 	org      *org.Org
 	apps     *app.Apps
 	process  *process.Runtime
@@ -52,6 +55,13 @@ const (
 	keepCommands = 7 * 24 * time.Hour // idempotency keys
 )
 
+// When a node is ready.
+const (
+	checkEvery = time.Second
+	leastDisk  = 100 << 20 // bytes
+	mostSkew   = 2 * time.Second
+)
+
 // New opens the database and puts a node together. It starts nothing; Stop closes the
 // database also where Start was never called.
 func New(ctx context.Context, cfg Config) (n *Node, err error) {
@@ -67,7 +77,10 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	n.member = cluster.New(cluster.Config{Name: cfg.Name}, n.db, now, log)
+	n.member = cluster.New(cluster.Config{Name: cfg.Name, Roles: []string{"application", "center"}, Version: cfg.Version}, n.db, now, log)
+	if err := n.coordinate(ctx); err != nil {
+		return nil, errors.Join(err, n.db.Close())
+	}
 	n.org = org.New(cfg.Org, org.Deps{DB: n.db, NewID: n.member.NewID, Now: now, Log: log, Ring: n.ring})
 	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Activated: n.activated, Ring: n.ring, Now: now, Log: log})
 	n.process = process.New(cfg.Process, process.Deps{
@@ -80,10 +93,10 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	})
 	n.api, err = api.New(
 		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Proxies: cfg.Proxies, Origins: cfg.Origins},
-		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Checks: n.checks(), Metrics: metrics, Now: now, Log: log},
+		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Checks: n.checks(), Nodes: n.nodes, Leader: n.lease.Leader, Metrics: metrics, Now: now, Log: log},
 	)
 	if err != nil {
-		return nil, errors.Join(err, n.db.Close())
+		return nil, errors.Join(err, n.close())
 	}
 	n.listener = api.NewListener(n.api, cfg.Listen)
 	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
@@ -97,8 +110,9 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	n.services.Add("organisation watch", n.orgLoop)
 	n.services.Add("apps watch", n.appLoop)
 	n.services.Add("process", n.process)
-	n.services.Add("sweep", service.NewLoop(sweepEvery, n.sweep))
+	n.services.Add("lease", n.lease)
 	n.services.Add("http", n.listener)
+	n.services.Add("readiness", n.ready)
 	return n, nil
 }
 
@@ -107,13 +121,16 @@ func (n *Node) Start(ctx context.Context) error { return n.services.Start(ctx) }
 
 // Stop ends the intake, finishes the work under way and closes the database.
 func (n *Node) Stop(ctx context.Context) error {
-	return errors.Join(n.services.Stop(ctx), n.db.Close())
+	n.member.Tell(cluster.Drained, "")
+	return errors.Join(n.services.Stop(ctx), n.close())
 }
+
+func (n *Node) close() error { return errors.Join(n.leases.Close(), n.db.Close()) }
 
 // Run starts the node, calls ready, and stops it when ctx ends or its row is lost.
 func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err := n.Start(ctx); err != nil {
-		return errors.Join(err, n.db.Close())
+		return errors.Join(err, n.close())
 	}
 	n.cfg.Log.Info("serving", "address", n.Addr().String(), "version", n.cfg.Version)
 	ready()

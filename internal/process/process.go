@@ -102,6 +102,7 @@ type Deps struct {
 	Ring func(topic, key string)
 	Log  *slog.Logger
 	Now  func() time.Time // time.Now where nil
+	//	job       type          work for workers outside has come
 }
 
 // Lease is this node's place among the nodes of the cluster. cluster.Member is one.
@@ -170,6 +171,8 @@ func New(cfg Config, deps Deps) *Runtime {
 		deps.Now = time.Now
 	}
 	if deps.Ring == nil {
+	workers workers
+
 		deps.Ring = func(string, string) {}
 	}
 	r := &Runtime{

@@ -42,6 +42,20 @@ type OpenedTask struct {
 	Assigned
 }
 
+// Row is the task as its row has it.
+func (o *OpenedTask) Row(t *Transition) Task {
+	user := o.Node.User
+	if user == nil {
+		user = &bpmn.User{}
+	}
+	return Task{
+		ID: db.ID(o.OpenTask.Task), Instance: t.Instance, Root: t.Root, Definition: t.Definition,
+		Node: o.Node.ID, Name: cut(o.Node.Name, 500), Kind: o.Node.Kind, FormKey: user.FormKey, Outcomes: append([]string{}, user.Outcomes...),
+		Assignee: o.Assigned.Assignee, AssigneeName: cut(o.AssigneeName, 250),
+		Due: o.Due, FollowUp: o.FollowUp, Priority: o.Priority, Turn: o.Loop, Version: 1, Created: t.Now, Problem: cut(o.Problem, 1000),
+	}
+}
+
 // Ended says how the instance ended in this transition; false when it goes on.
 func (t *Transition) Ended() (engine.How, bool) { return t.After.Ended() }
 
@@ -124,19 +138,16 @@ func (w *rows) openTask(ctx context.Context, e *engine.OpenTask) error {
 			return fmt.Errorf("who may take %s: %w", e.Node.ID, err)
 		}
 	}
-	w.t.Opened = append(w.t.Opened, OpenedTask{*e, who})
-	user := e.Node.User
-	if user == nil {
-		user = &bpmn.User{}
-	}
-	outcomes, err := json.Marshal(append([]string{}, user.Outcomes...))
+	opened := OpenedTask{*e, who}
+	w.t.Opened = append(w.t.Opened, opened)
+	t := opened.Row(w.t)
+	outcomes, err := json.Marshal(t.Outcomes)
 	if err != nil {
 		return err
 	}
-	w.insert(Tasks, e.Task, w.t.Instance, w.t.Root, w.t.Definition,
-		e.Node.ID, cut(e.Node.Name, 500), int(e.Node.Kind), user.FormKey, string(outcomes),
-		who.Assignee, cut(who.AssigneeName, 250), 0, "",
-		stamp(e.Due), stamp(e.FollowUp), e.Priority, e.Loop, 1, w.t.Now.UnixMicro(), cut(who.Problem, 1000))
+	w.insert(Tasks, t.ID, t.Instance, t.Root, t.Definition, t.Node, t.Name, int(t.Kind), t.FormKey, string(outcomes),
+		t.Assignee, t.AssigneeName, t.Owner, t.OwnerName, stamp(t.Due), stamp(t.FollowUp), t.Priority, t.Turn, t.Version,
+		t.Created.UnixMicro(), t.Problem)
 	seen := map[db.ID]bool{}
 	for _, principal := range who.Candidates {
 		if !seen[principal] {

@@ -37,11 +37,17 @@ func (s *Service) Assign(ctx context.Context, a process.Assignment) (process.Ass
 
 // Person finds the user behind a name in the engine's state.
 func (s *Service) Person(_ context.Context, login string) (db.ID, string, error) {
+	id, name := s.named(login)
+	return id, name, nil
+}
+
+// named finds who signs in with a name; an unknown one is nobody of that name.
+func (s *Service) named(login string) (db.ID, string) {
 	u := s.org.Directory().UserByLogin(login)
 	if u == nil {
-		return 0, login, nil
+		return 0, login
 	}
-	return u.ID, u.Name, nil
+	return u.ID, u.Name
 }
 
 // requesterOf knows who opened the ticket: from its own variable, from who started the

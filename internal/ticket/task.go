@@ -22,54 +22,55 @@ type task struct {
 	candidate bool // the actor is one of its candidates
 }
 
-// openTask is an open task as everybody finds it.
-type openTask struct {
-	item
-	candidates []db.ID
-	version    int64 // of its instance
-}
-
 // findTask reads an open task that the actor may see. Who has it or may claim it sees
 // its ticket; whether others do is asked.
 func (s *Service) findTask(ctx context.Context, actor *org.Actor, id db.ID) (*task, error) {
 	if actor == nil {
 		return nil, actor.Require(org.WorkTasks)
 	}
-	missing := errs.New(errs.NotFound, "there is no open task %s, or you may not see it", id).
-		WithCure("it may be done already: look at the inbox or at the ticket again")
 	found, known, err := s.openTasks.Find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if !known {
-		return nil, missing
+		return nil, errNoTask(id)
 	}
 	t := &task{openTask: found, candidate: slices.ContainsFunc(found.candidates, actor.Is)}
-	if (t.candidate || t.open.Assignee == actor.ID) && actor.InApp(t.App) {
+	if t.takesPart(actor) {
 		return t, nil
 	}
-	err = s.mustSee(ctx, actor, t.Ticket)
+	err = s.mustSee(ctx, actor, t.Root)
 	if errs.Is(err, errs.NotFound) {
-		err = missing
+		err = errNoTask(id)
 	}
 	return t, err
+}
+
+// takesPart says whether the actor sees the task because of what it has to do with it.
+func (t *task) takesPart(actor *org.Actor) bool {
+	return (t.candidate || t.Assignee == actor.ID) && actor.InApp(t.app)
+}
+
+func errNoTask(id db.ID) error {
+	return errs.New(errs.NotFound, "there is no open task %s, or you may not see it", id).
+		WithCure("it may be done already: look at the inbox or at the ticket again")
 }
 
 // readTasks reads open tasks and their candidates. They are the most frequent question
 // of all, so many callers share a read.
 func (s *Service) readTasks(ctx context.Context, ids []db.ID) (map[db.ID]openTask, error) {
 	scan := func(row db.Scanner) (t openTask, err error) {
-		t.item, err = s.scanItem(row, &t.version)
+		t.Task, err = process.ScanTask(row, &t.app, &t.instance)
 		return t, err
 	}
-	found, err := db.All(ctx, s.db, scan, "SELECT "+itemColumns+
-		", instance.version FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance WHERE task.id IN (?)", db.In(ids))
+	found, err := db.All(ctx, s.db, scan, "SELECT "+process.TaskColumns+
+		", k.app, instance.version FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance WHERE task.id IN (?)", db.In(ids))
 	if err != nil {
 		return nil, err
 	}
 	tasks := make(map[db.ID]openTask, len(found))
 	for _, t := range found {
-		tasks[t.Task] = t
+		tasks[t.ID] = t
 	}
 	rows, err := s.db.Query(ctx, "SELECT c.task, c.principal FROM task_candidate c WHERE c.task IN (?)", db.In(ids))
 	if err != nil {
@@ -125,7 +126,11 @@ func (s *Service) Task(ctx context.Context, actor *org.Actor, id db.ID) (v TaskV
 	if err != nil {
 		return v, err
 	}
-	v = TaskView{Item: t.Item, Outcomes: t.open.Outcomes, Problem: t.open.Problem, May: []string{}, ReturnTo: step.passed()}
+	item, err := s.item(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	v = TaskView{Item: item, Outcomes: t.Outcomes, Problem: t.Problem, May: []string{}, ReturnTo: step.passed()}
 	access := s.access(actor)
 	for _, do := range []act{claim, unclaim, complete, delegate, transfer, giveBack} {
 		if access.may(do, t) == nil && (do != giveBack || len(v.ReturnTo) > 0) {
@@ -151,24 +156,24 @@ type step struct {
 }
 
 func (s *Service) step(ctx context.Context, t *task) (*step, error) {
-	def, err := s.apps.Definition(ctx, t.open.Definition)
+	def, err := s.apps.Definition(ctx, t.Definition)
 	if err != nil {
 		return nil, err
 	}
-	live, err := s.apps.ByDefinition(ctx, t.open.Definition)
+	live, err := s.apps.ByDefinition(ctx, t.Definition)
 	if err != nil {
 		return nil, err
 	}
-	state, err := s.process.State(ctx, t.open.Instance, t.version)
+	state, err := s.process.State(ctx, t.Instance, t.openTask.instance)
 	if err != nil {
 		return nil, err
 	}
-	vars, open := state.Visible(engine.ID(t.Task))
+	vars, open := state.Visible(engine.ID(t.ID))
 	if !open {
-		return nil, errs.New(errs.Conflict, "task %s is done already", t.Task).WithCure("look at the inbox again")
+		return nil, errs.New(errs.Conflict, "task %s is done already", t.ID).WithCure("look at the inbox again")
 	}
-	st := &step{node: def.Node(t.Element), state: state, definition: def, live: live, vars: vars}
-	st.name, st.form = live.FormName(t.open.FormKey), live.Form(t.open.FormKey)
+	st := &step{node: def.Node(t.Node), state: state, definition: def, live: live, vars: vars}
+	st.name, st.form = live.FormName(t.FormKey), live.Form(t.FormKey)
 	if st.node.User != nil {
 		st.rights = form.RightsOf(st.node.User.FormRights)
 	}
@@ -216,10 +221,25 @@ type Completion struct {
 func (s *Service) Complete(ctx context.Context, actor *org.Actor, c Completion) (acted Acted, err error) {
 	defer errs.Wrap(&err, "ticket.Complete")
 	defer recall(ctx, s, &acted, &err)
+	if actor == nil {
+		return acted, actor.Require(org.WorkTasks)
+	}
+	if known, ok := s.recent.find(c.Task, c.Version); ok {
+		t := &task{openTask: known, candidate: slices.ContainsFunc(known.candidates, actor.Is)}
+		if t.takesPart(actor) {
+			if acted, err = s.complete(ctx, actor, t, c); err == nil {
+				return acted, nil
+			}
+		}
+	}
 	t, err := s.findTask(ctx, actor, c.Task)
 	if err != nil {
 		return acted, err
 	}
+	return s.complete(ctx, actor, t, c)
+}
+
+func (s *Service) complete(ctx context.Context, actor *org.Actor, t *task, c Completion) (acted Acted, err error) {
 	if err := s.access(actor).may(complete, t); err != nil {
 		return acted, err
 	}
@@ -227,7 +247,7 @@ func (s *Service) Complete(ctx context.Context, actor *org.Actor, c Completion) 
 	if err != nil {
 		return acted, err
 	}
-	if err := checkOutcome(t.open.Outcomes, c.Outcome); err != nil {
+	if err := checkOutcome(t.Outcomes, c.Outcome); err != nil {
 		return acted, err
 	}
 	vars, err := s.fill(step, c.Data)
@@ -235,7 +255,7 @@ func (s *Service) Complete(ctx context.Context, actor *org.Actor, c Completion) 
 		return acted, err
 	}
 	return s.act(ctx, actor, t, c.Note, engine.TaskCompleted{
-		Task: engine.ID(t.Task), Version: seenVersion(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login, Note: c.Note,
+		Task: engine.ID(t.ID), Version: seenVersion(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login,
 	})
 }
 
@@ -301,12 +321,12 @@ func (s *Service) assign(ctx context.Context, actor *org.Actor, do act, id db.ID
 		switch {
 		case u == nil || u.Disabled:
 			return acted, wrongField("to", "exists", "there is no user %q who can take it", to)
-		case t.Assignee != nil && u.ID == t.Assignee.ID:
+		case u.ID == t.Assignee:
 			return acted, wrongField("to", "other", "%s has the task already", to)
 		}
 	}
 	return s.act(ctx, actor, t, note, engine.TaskAssigned{
-		Task: engine.ID(t.Task), Version: seenVersion(seen, t), To: to, Delegate: do == delegate, By: actor.Login,
+		Task: engine.ID(t.ID), Version: seenVersion(seen, t), To: to, Delegate: do == delegate, By: actor.Login,
 	})
 }
 
@@ -336,16 +356,16 @@ func (s *Service) Return(ctx context.Context, actor *org.Actor, id db.ID, seen i
 	if !slices.ContainsFunc(targets, func(r ReturnTarget) bool { return r.Element == to }) {
 		return acted, wrongField("to", "passed", "%q is not a step that this ticket has passed", to)
 	}
-	return s.act(ctx, actor, t, note, engine.Jump{From: t.Element, To: to, Return: straight})
+	return s.act(ctx, actor, t, note, engine.Jump{From: t.Node, To: to, Return: straight})
 }
 
 // act submits an event about a task.
 func (s *Service) act(ctx context.Context, actor *org.Actor, t *task, note string, event engine.Event) (Acted, error) {
 	res, err := s.process.Submit(ctx, process.Command{
-		Instance: t.open.Instance, Event: event, Actor: actor.ID, By: actor.Name, Note: note,
+		Instance: t.Instance, Event: event, Actor: actor.ID, By: actor.Name, Note: note,
 		Answer: func(tr *process.Transition) any {
-			done := Acted{Ticket: t.Ticket, Task: t.Task, Status: statusOf(tr.After)}
-			if open, ok := tr.After.OpenTask(engine.ID(t.Task)); ok {
+			done := Acted{Ticket: t.Root, Task: t.ID, Status: statusOf(tr.After)}
+			if open, ok := tr.After.OpenTask(engine.ID(t.ID)); ok {
 				done.Version = open.Version
 				if u := s.org.Directory().UserByLogin(open.Assignee); u != nil {
 					done.Assignee = &Person{ID: u.ID, Name: u.Name}
