@@ -30,6 +30,8 @@ type commands struct {
 	Serve serveCmd `cmd:"" help:"Run a server."`
 	Demo  demoCmd  `cmd:"" help:"Run a server with sample apps and people."`
 
+	Gateway gatewayCmd `cmd:"" help:"Spread requests over servers that may come, go and die."`
+
 	Login  loginCmd  `cmd:"" help:"Sign in to a server and keep a token."`
 	Logout logoutCmd `cmd:"" help:"Forget the token, here and on the server."`
 

@@ -134,6 +134,16 @@ func TestMaxFailsSparesTheOnlyServerAndTheLast(t *testing.T) {
 	}
 }
 
+func TestErrorsAreForgottenWhenAServerComesBack(t *testing.T) {
+	p, _ := still(Config{Policy: RoundRobin, MaxFails: 1, SlowStart: -1}, 1, 1)
+	p.servers[0].failed()
+	p.servers[0].is(Down, "", 0, true)
+	p.servers[0].is(Ready, "", 0, false)
+	if got := sequence(p, 4, true, Request{}); strings.Count(got, "1") != 2 {
+		t.Errorf("a server that was started again is asked %s", got)
+	}
+}
+
 func TestSlowStartGrowsToTheFullShare(t *testing.T) {
 	for _, policy := range []Policy{LeastLoaded, RoundRobin} {
 		p, now := still(Config{Policy: policy, SlowStart: 10 * time.Second}, 1, 1)

@@ -91,6 +91,9 @@ func (s *Server) is(found State, cause string, event uint64, proven bool) {
 	if found == Ready && (s.found == Down || s.found == Draining) {
 		s.ramp = p.now()
 	}
+	if found == Ready && s.found == Down { // another process: the old one's errors are not its own
+		s.fails, s.effective = 0, s.weight
+	}
 	s.found, s.cause = found, cause
 	after := s.state()
 	if after != before {
