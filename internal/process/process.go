@@ -99,10 +99,10 @@ type Deps struct {
 	//	incident  root id       an incident has come or gone
 	//	task      task id       the task was given to somebody, or is over
 	//	inbox     principal id  a task for the principal has come
+	//	job       type          work for workers outside has come
 	Ring func(topic, key string)
 	Log  *slog.Logger
 	Now  func() time.Time // time.Now where nil
-	//	job       type          work for workers outside has come
 }
 
 // Lease is this node's place among the nodes of the cluster. cluster.Member is one.
@@ -158,6 +158,8 @@ type Runtime struct {
 	cache *cache
 	jobs  *jobs
 
+	workers workers
+
 	services *service.Group
 }
 
@@ -171,8 +173,6 @@ func New(cfg Config, deps Deps) *Runtime {
 		deps.Now = time.Now
 	}
 	if deps.Ring == nil {
-	workers workers
-
 		deps.Ring = func(string, string) {}
 	}
 	r := &Runtime{
