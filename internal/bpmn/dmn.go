@@ -40,13 +40,44 @@ func (e *element) dmnText(child string) (string, *element) {
 
 // decisions reads the DMN decisions that stand in root, or in DMN definitions in it.
 func (p *parser) decisions(root *element) {
+	var variables, entries []string
+	eachDMN(root, func(e *element) {
+		if !e.dmn("businessKnowledgeModel") {
+			e.declared(&variables, &entries)
+		}
+	})
+	p.words = []feel.Option{feel.WithNames(variables...), feel.WithEntries(entries...)}
+	eachDMN(root, func(e *element) {
+		if e.dmn("decision") {
+			p.decision(e)
+		}
+	})
+	p.words = nil
+}
+
+// eachDMN visits the DMN elements at the top of root, or of DMN definitions in it.
+func eachDMN(root *element, visit func(*element)) {
 	for _, e := range root.kids {
 		switch {
-		case e.dmn("decision"):
-			p.decision(e)
 		case e.dmn("definitions") || e.is("extensionElements"):
-			p.decisions(e)
+			eachDMN(e, visit)
+		case slices.Contains(nsDMN, e.space):
+			visit(e)
 		}
+	}
+}
+
+// declared adds the names of variables, and of entries of contexts, that e declares. FEEL needs
+// to know those with operators and reserved words in them, like Pre-bureau risk.
+func (e *element) declared(variables, entries *[]string) {
+	switch {
+	case e.dmn("inputData"), e.dmn("decision"), e.dmn("variable"):
+		*variables = append(*variables, e.attr("name"))
+	case e.dmn("itemComponent"), e.dmn("output"):
+		*entries = append(*entries, e.attr("name"))
+	}
+	for _, k := range e.kids {
+		k.declared(variables, entries)
 	}
 }
 
@@ -75,11 +106,20 @@ func (p *parser) decision(e *element) {
 		if t := literal.dmnChild("text"); t != nil {
 			d.Literal = p.expression(t, t.trimmed(), Error)
 		}
+	case !slices.ContainsFunc(e.kids, isLogic):
+		// Decided by people, or before the process: a variable.
+		d.Literal = p.compile(e, d.ResultVar, d.ResultVar, Warning)
 	default:
 		p.warn(e, "DMN 7.3", "write a decision table or a literal expression", "the decision %q has logic of a kind that is not supported, and is left out", d.ID)
 		return
 	}
 	p.defs.Decisions = append(p.defs.Decisions, d)
+}
+
+// isLogic tells whether e is an expression of DMN 1.5 section 7.3.
+func isLogic(e *element) bool {
+	return slices.ContainsFunc([]string{"context", "invocation", "relation", "list", "functionDefinition",
+		"conditional", "for", "some", "every", "filter"}, e.dmn)
 }
 
 func (p *parser) decisionTable(e *element) *DecisionTable {
@@ -154,7 +194,7 @@ func (p *parser) decisionRule(e *element, t *DecisionTable) DecisionRule {
 
 // unaryTests compiles a cell of an input column.
 func (p *parser) unaryTests(at *element, text string) *Expression {
-	compiled, err := feel.CompileTests(text)
+	compiled, err := feel.CompileTests(text, p.words...)
 	if err != nil {
 		p.fail(at, "DMN 8.3.3", "correct it", "the test %s does not compile: %v", shorten(text), err)
 		return nil

@@ -40,7 +40,7 @@ func (p *parser) expression(at *element, text string, s Severity) *Expression {
 	if !marked && nextMarker(text) >= 0 {
 		return p.template(at, text, s)
 	}
-	if !marked && !isFEEL(text) {
+	if !marked && !p.isFEEL(text) {
 		body := strings.TrimSuffix(strings.TrimPrefix(text, "return "), ";")
 		if reduced, err := reduceExpression(body); err == nil {
 			source = reduced
@@ -50,11 +50,11 @@ func (p *parser) expression(at *element, text string, s Severity) *Expression {
 }
 
 // isFEEL tells whether text without markers is FEEL, and does not only look like it.
-func isFEEL(text string) bool {
+func (p *parser) isFEEL(text string) bool {
 	if foreign.MatchString(text) {
 		return false
 	}
-	_, err := feel.Compile(text)
+	_, err := feel.Compile(text, p.words...)
 	return err == nil
 }
 
@@ -76,7 +76,7 @@ func (p *parser) template(at *element, text string, s Severity) *Expression {
 // compile makes the Expression, or a problem at the element.
 func (p *parser) compile(at *element, text, source string, s Severity) *Expression {
 	source = strings.TrimSpace(source)
-	compiled, err := feel.Compile(source)
+	compiled, err := feel.Compile(source, p.words...)
 	if err != nil {
 		p.report(at, s, "8.3.5", "the expression "+shorten(text)+" does not compile: "+err.Error(), "correct it; expressions are FEEL")
 		return nil

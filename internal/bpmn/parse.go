@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/paceline/paceline/internal/feel"
 )
 
 // Problems are the problems of one file as one error.
@@ -147,6 +149,7 @@ type parser struct {
 	referred  map[*element]bool   // event definitions that an eventDefinitionRef names
 	describes bool                // every process says that it is not executable
 	lenient   bool                // written for an engine: see isLenient
+	words     []feel.Option       // the names that expressions of decisions may use
 }
 
 func newParser(d *Definitions) *parser {

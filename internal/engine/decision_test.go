@@ -113,6 +113,36 @@ const allowedFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/M
 <process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b"><extensionElements><zeebe:calledDecision decisionId="rate" resultVariable="result"/></extensionElements></businessRuleTask><userTask id="u"/>
 <sequenceFlow id="f1" sourceRef="start" targetRef="b"/><sequenceFlow id="f2" sourceRef="b" targetRef="u"/></process></definitions>`
 
+// TestDecisionNames holds that decisions read names with operators and reserved words in them where the file
+// declares them, and that a decision without logic is a variable.
+func TestDecisionNames(t *testing.T) {
+	def, err := compileText(namesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := feel.NewContext(feel.Entry{Name: "cut-off", Value: feel.Int(3)})
+	g := play(t, def, feel.Vars{"pre-check": "ok", "days in stock": feel.Int(5), "order": order, "buyer's view": "fine"})
+	if got := fmt.Sprint(g.state.Vars()["result"]); got != "ok, stale: fine" {
+		t.Errorf("%s (%v)", got, g.state.Incidents())
+	}
+}
+
+const namesFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20230324/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
+<d:definitions>
+<d:itemDefinition name="tOrder"><d:itemComponent name="cut-off"/></d:itemDefinition>
+<d:inputData id="i1" name="pre-check"><d:variable name="pre-check"/></d:inputData>
+<d:inputData id="i2" name="days in stock"><d:variable name="days in stock"/></d:inputData>
+<d:decision id="view" name="buyer's view"><d:variable name="buyer's view"/></d:decision>
+<d:decision id="age" name="stock-age"><d:variable name="stock-age"/><d:decisionTable>
+<d:input id="i"><d:inputExpression><d:text>days in stock</d:text></d:inputExpression></d:input><d:output id="o"/>
+<d:rule id="r1"><d:inputEntry><d:text>&gt; order.cut-off</d:text></d:inputEntry><d:outputEntry><d:text>"stale"</d:text></d:outputEntry></d:rule>
+</d:decisionTable></d:decision>
+<d:decision id="all" name="All"><d:informationRequirement><d:requiredDecision href="#age"/></d:informationRequirement><d:informationRequirement><d:requiredDecision href="#view"/></d:informationRequirement>
+<d:literalExpression><d:text>pre-check + ", " + stock-age + ": " + buyer's view</d:text></d:literalExpression></d:decision>
+</d:definitions>
+<process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b"><extensionElements><zeebe:calledDecision decisionId="all" resultVariable="result"/></extensionElements></businessRuleTask><userTask id="u"/>
+<sequenceFlow id="f1" sourceRef="start" targetRef="b"/><sequenceFlow id="f2" sourceRef="b" targetRef="u"/></process></definitions>`
+
 func compileText(src string) (*engine.Definition, error) {
 	file, err := bpmn.Parse([]byte(src))
 	if err != nil {

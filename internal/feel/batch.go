@@ -90,13 +90,16 @@ func EvalJSON(expr string, vars *Context, now time.Time) ([]byte, error) {
 
 // NamesOf tells the names of the variables in vars, and of all entries in them.
 func NamesOf(vars *Context) Option {
+	var names []string
+	entries := map[string]bool{}
+	for _, e := range vars.entries {
+		names = append(names, e.Name)
+		entryNames(entries, e.Value, 0)
+	}
+	variables, members := WithNames(names...), WithEntries(slices.Sorted(maps.Keys(entries))...)
 	return func(o *options) {
-		entries := map[string]bool{}
-		for _, e := range vars.entries {
-			o.names = append(o.names, e.Name)
-			entryNames(entries, e.Value, 0)
-		}
-		o.entries = append(o.entries, slices.Sorted(maps.Keys(entries))...)
+		variables(o)
+		members(o)
 	}
 }
 

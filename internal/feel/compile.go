@@ -11,7 +11,7 @@ type compiler struct {
 	src       string
 	scope     *names
 	free      map[string]bool
-	known     []string
+	known     [][]string
 	depth     int
 	functions int  // definitions compiled: code without any can reuse its env
 	cell      bool // whether unary tests are those of a decision table

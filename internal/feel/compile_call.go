@@ -13,7 +13,7 @@ func (c *compiler) call(n *call) code {
 		if b := builtins[fn.text]; b != nil {
 			return nativeCall(b, n.names, args)
 		}
-		if !slices.Contains(c.known, fn.text) {
+		if !slices.ContainsFunc(c.known, func(names []string) bool { return slices.Contains(names, fn.text) }) {
 			panic(errorAt(c.src, fn.pos, unknownFunction(fn.text)))
 		}
 	}

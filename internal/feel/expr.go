@@ -16,20 +16,27 @@ type Expr struct {
 type Option func(*options)
 
 type options struct {
-	names, entries []string
+	names   [][]string
+	global  []nameIndex // of the names
+	entries []nameIndex // of contexts
 }
 
 // WithNames tells which variables there will be. A name needs it only when it contains an operator
 // or a reserved word (first-name, time in stock), or when the variable holds a function that the
-// expression calls.
+// expression calls. An Option is made once for many expressions.
 func WithNames(names ...string) Option {
-	return func(o *options) { o.names = append(o.names, names...) }
+	index := newNameIndex(names)
+	return func(o *options) {
+		o.names = append(o.names, names)
+		o.global = append(o.global, index)
+	}
 }
 
 // WithEntries tells names of entries of contexts, which follow a dot or stand in a filter. As
 // with WithNames, only those with an operator or a reserved word matter.
 func WithEntries(names ...string) Option {
-	return func(o *options) { o.entries = append(o.entries, names...) }
+	index := newNameIndex(names)
+	return func(o *options) { o.entries = append(o.entries, index) }
 }
 
 // Compile parses and compiles one expression. Its errors are *Error with a position.

@@ -36,23 +36,33 @@ func (x nameIndex) longest(text string) int {
 	return best
 }
 
+func newNameIndex(names []string) nameIndex {
+	x := nameIndex{}
+	for _, name := range names {
+		x.put(name)
+	}
+	return x
+}
+
+func longestOf(indexes []nameIndex, text string) int {
+	best := 0
+	for _, x := range indexes {
+		best = max(best, x.longest(text))
+	}
+	return best
+}
+
 // nameTable holds the names known at the current token.
 type nameTable struct {
-	global  nameIndex
-	local   [][]string // of the scopes around the token
-	members nameIndex  // entries of contexts: names after a dot and in filters
-	filters int        // filters around the token
+	global  []nameIndex
+	local   [][]string  // of the scopes around the token
+	entries []nameIndex // of contexts outside: names after a dot and in filters
+	members nameIndex   // as well, of contexts in the text
+	filters int         // filters around the token
 }
 
 func newNameTable(o options) nameTable {
-	t := nameTable{global: nameIndex{}, members: nameIndex{}}
-	for _, name := range o.names {
-		t.global.put(name)
-	}
-	for _, name := range o.entries {
-		t.members.put(name)
-	}
-	return t
+	return nameTable{global: o.global, entries: o.entries, members: nameIndex{}}
 }
 
 // add makes a name known until the scope ends; as a member it is known for the rest of the text.
@@ -76,7 +86,7 @@ func (t *nameTable) begins(text string) bool { return t.longest(text, false) > 0
 func (t *nameTable) longest(text string, member bool) int {
 	best := 0
 	if member || t.filters > 0 {
-		best = t.members.longest(text)
+		best = max(t.members.longest(text), longestOf(t.entries, text))
 	}
 	if member {
 		return best
@@ -84,7 +94,7 @@ func (t *nameTable) longest(text string, member bool) int {
 	for _, parts := range t.local {
 		best = max(best, matchName(text, parts))
 	}
-	return max(best, t.global.longest(text), builtinNames.longest(text))
+	return max(best, longestOf(t.global, text), builtinNames.longest(text))
 }
 
 // matchName is the length of the text that spells the name, white space between its
