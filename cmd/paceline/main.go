@@ -46,6 +46,8 @@ type commands struct {
 	Bpmn bpmnCmd `cmd:"" help:"Check and run BPMN models; no server needed."`
 	Feel feelCmd `cmd:"" help:"Evaluate FEEL expressions; no server needed."`
 
+	Script scriptCmd `cmd:"" hidden:"" help:"Run one script task; the server calls it."`
+
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

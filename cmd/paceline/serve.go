@@ -79,6 +79,11 @@ func (s serveFlags) config(con *console) (node.Config, error) {
 	if s.Verbose {
 		level = slog.LevelDebug
 	}
+	program, err := os.Executable()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Connect.Script.Command = []string{program, "script"}
 	cfg.Version, cfg.Log = version, slog.New(slog.NewJSONHandler(con.err, &slog.HandlerOptions{Level: level}))
 	return cfg, nil
 }

@@ -73,6 +73,9 @@ type Server struct {
 	readiness *readiness
 	attempts  *attempts
 	proxies   proxies
+
+	serving     context.Context // ends when the listener stops: nobody is kept waiting then
+	stopServing context.CancelFunc
 }
 
 // New makes the door. It listens to nothing.
@@ -86,6 +89,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		readiness: &readiness{node: cfg.Node, checks: deps.Checks, now: deps.Now},
 		attempts:  newAttempts(),
 	}
+	s.serving, s.stopServing = context.WithCancel(context.Background())
 	s.events = newEvents(deps.Now(), s.metrics.dropped.Inc)
 	var err error
 	if s.proxies, err = parseProxies(cfg.Proxies); err != nil {
@@ -105,6 +109,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerConversation()
 	s.registerHistory()
 	s.registerIncidents()
+	s.registerJobs()
 	s.registerNodes()
 	s.registerEvents()
 	if err := s.renderDocument(); err != nil {

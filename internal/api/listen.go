@@ -57,6 +57,7 @@ func (l *Listener) Start(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(l.server.log.Handler(), slog.LevelDebug),
 	}
 	srv.RegisterOnShutdown(l.server.events.close)
+	srv.RegisterOnShutdown(l.server.stopServing)
 	l.http, l.address, l.ended = srv, ln.Addr(), make(chan struct{})
 	go func(ended chan struct{}) {
 		defer close(ended)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/connect"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
@@ -26,6 +27,7 @@ type Config struct {
 	DB      Database `yaml:"db"`
 	Admin   Admin    `yaml:"admin"`
 
+	Connect connect.Config `yaml:"connect"` // what jobs of processes may reach
 	Org     org.Config     `yaml:"org"`
 	App     app.Config     `yaml:"-"`
 	Process process.Config `yaml:"-"`

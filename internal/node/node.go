@@ -19,6 +19,7 @@ import (
 	"github.com/paceline/paceline/internal/api"
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/connect"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
@@ -38,6 +39,7 @@ type Node struct {
 	ready    *cluster.Readiness
 	org      *org.Org
 	apps     *app.Apps
+	connect  *connect.Connectors
 	process  *process.Runtime
 	tickets  *ticket.Service
 	api      *api.Server
@@ -73,6 +75,9 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	metrics := prometheus.NewRegistry()
 	now, log := time.Now, cfg.Log
 
+	if n.connect, err = connect.New(cfg.Connect, connect.Deps{Now: now, Log: log}); err != nil {
+		return nil, err
+	}
 	n.db, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: cfg.DB.Conns, Version: cfg.Version, Log: log})
 	if err != nil {
 		return nil, err
@@ -125,7 +130,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	return errors.Join(n.services.Stop(ctx), n.close())
 }
 
-func (n *Node) close() error { return errors.Join(n.leases.Close(), n.db.Close()) }
+func (n *Node) close() error { return errors.Join(n.connect.Close(), n.leases.Close(), n.db.Close()) }
 
 // Run starts the node, calls ready, and stops it when ctx ends or its row is lost.
 func (n *Node) Run(ctx context.Context, ready func()) error {

@@ -67,7 +67,9 @@ func (n *Node) sweep(ctx context.Context, _ cluster.Fence) {
 
 // handlers do the jobs that this program has the means for, by type.
 func (n *Node) handlers() map[string]process.Handler {
-	return map[string]process.Handler{"org.user": n.readUser}
+	all := n.connect.Handlers()
+	all["org.user"] = n.readUser
+	return all
 }
 
 // readUser answers jobs of type org.user: what the organisation knows of the person

@@ -14,9 +14,11 @@ type Permission string
 // The permissions.
 const (
 	OpenTickets    Permission = "ticket.open"     // open tickets of published apps
+	ReadTasks      Permission = "task.read"       // look at one's own inbox
 	WorkTasks      Permission = "task.work"       // claim, complete, return, delegate what one is a candidate of
 	ReadAllTickets Permission = "ticket.read_all" // see every ticket, not only one's own
 	RepairTickets  Permission = "ticket.repair"   // retry incidents, jump, cancel and reassign other people's
+	WorkJobs       Permission = "job.work"        // fetch machine work and do it, of every app
 	ReadApps       Permission = "app.read"        // see drafts, versions and differences
 	WriteApps      Permission = "app.write"       // publish, roll back, retire
 	ReadOrg        Permission = "org.read"        // look up people, groups and units
@@ -34,6 +36,7 @@ const (
 	RoleOperator = "operator" // watches and repairs running tickets
 	RoleAuditor  = "auditor"  // reads everything, changes nothing
 	RoleStaff    = "staff"    // opens tickets and works on them
+	RoleWorker   = "worker"   // a program that does machine work
 )
 
 // builtinRoles in the order in which Bootstrap makes them.
@@ -43,15 +46,17 @@ var builtinRoles = []struct{ name, title string }{
 	{RoleOperator, "Operators"},
 	{RoleAuditor, "Auditors"},
 	{RoleStaff, "Staff"},
+	{RoleWorker, "Job workers"},
 }
 
 // The scopes of an API token. A scope never adds a permission to what the token's
 // owner has. AppScope limits a token to the apps named.
 const (
-	ScopeRead  = "read"
-	ScopeWrite = "write" // and read
-	ScopeAdmin = "admin" // and write
-	AppScope   = "app:"  // app:NAME, any number of them
+	ScopeRead   = "read"
+	ScopeWrite  = "write"  // and read
+	ScopeAdmin  = "admin"  // and write, and worker
+	ScopeWorker = "worker" // machine work, and nothing else
+	AppScope    = "app:"   // app:NAME, any number of them
 )
 
 // rule of one permission: the roles that have it (RoleAdmin has all), and the scope
@@ -64,9 +69,11 @@ type rule struct {
 // policy is the whole table; what it does not name is denied.
 var policy = map[Permission]rule{
 	OpenTickets:    {ScopeWrite, []string{RoleStaff, RoleBuilder, RoleOperator}},
+	ReadTasks:      {ScopeRead, []string{RoleStaff, RoleBuilder, RoleOperator}},
 	WorkTasks:      {ScopeWrite, []string{RoleStaff, RoleBuilder, RoleOperator}},
 	ReadAllTickets: {ScopeRead, []string{RoleOperator, RoleAuditor}},
 	RepairTickets:  {ScopeAdmin, []string{RoleOperator, RoleBuilder}},
+	WorkJobs:       {ScopeWorker, []string{RoleWorker}},
 	ReadApps:       {ScopeRead, []string{RoleBuilder, RoleOperator, RoleAuditor}},
 	WriteApps:      {ScopeAdmin, []string{RoleBuilder}},
 	ReadOrg:        {ScopeRead, []string{RoleStaff, RoleBuilder, RoleOperator, RoleAuditor}},
@@ -74,7 +81,7 @@ var policy = map[Permission]rule{
 	ReadAudit:      {ScopeRead, []string{RoleAuditor}},
 	ReadSystem:     {ScopeRead, []string{RoleOperator, RoleAuditor}},
 	WriteSystem:    {ScopeAdmin, nil},
-	OwnAccount:     {ScopeAdmin, []string{RoleStaff, RoleBuilder, RoleOperator, RoleAuditor}},
+	OwnAccount:     {ScopeAdmin, []string{RoleStaff, RoleBuilder, RoleOperator, RoleAuditor, RoleWorker}},
 }
 
 // Can is the one policy decision: does a role of the actor have the permission, does
@@ -120,14 +127,16 @@ func (a *Actor) InApp(app string) bool {
 	return !limited
 }
 
-// scopeRank orders the scopes: each includes those below it.
+// scopeRank orders the scopes that include each other: each those below it.
 var scopeRank = map[string]int{ScopeRead: 1, ScopeWrite: 2, ScopeAdmin: 3}
 
 func (a *Actor) inScope(need string) bool {
 	if a.Token == 0 {
 		return true
 	}
-	return slices.ContainsFunc(a.Scopes, func(s string) bool { return scopeRank[s] >= scopeRank[need] })
+	return slices.ContainsFunc(a.Scopes, func(s string) bool {
+		return s == need || s == ScopeAdmin || scopeRank[need] > 0 && scopeRank[s] >= scopeRank[need]
+	})
 }
 
 func rolesWith(p Permission) []string { return append([]string{RoleAdmin}, policy[p].roles...) }

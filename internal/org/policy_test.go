@@ -7,7 +7,7 @@ import (
 	"github.com/paceline/paceline/internal/errs"
 )
 
-var permissions = []Permission{OpenTickets, WorkTasks, ReadAllTickets, RepairTickets, ReadApps, WriteApps, ReadOrg, WriteOrg, ReadAudit, ReadSystem, WriteSystem, OwnAccount}
+var permissions = []Permission{OpenTickets, WorkTasks, ReadAllTickets, RepairTickets, WorkJobs, ReadApps, WriteApps, ReadOrg, WriteOrg, ReadAudit, ReadSystem, WriteSystem, OwnAccount}
 
 // The whole matrix, spelled out: a change of the policy has to be made twice.
 func TestPolicyMatrix(t *testing.T) {
@@ -17,6 +17,7 @@ func TestPolicyMatrix(t *testing.T) {
 		RoleOperator: {OpenTickets, WorkTasks, ReadAllTickets, RepairTickets, ReadApps, ReadOrg, ReadSystem, OwnAccount},
 		RoleAuditor:  {ReadAllTickets, ReadApps, ReadOrg, ReadAudit, ReadSystem, OwnAccount},
 		RoleStaff:    {OpenTickets, WorkTasks, ReadOrg, OwnAccount},
+		RoleWorker:   {WorkJobs, OwnAccount},
 		"hr-clerk":   nil,
 		"":           nil,
 	}
@@ -38,19 +39,21 @@ func TestPolicyMatrix(t *testing.T) {
 
 func TestScopesOnlyTakeAway(t *testing.T) {
 	tests := []struct {
-		scopes          []string
-		read, write, ad bool
+		scopes                []string
+		read, write, ad, work bool
 	}{
-		{[]string{ScopeRead}, true, false, false},
-		{[]string{ScopeWrite}, true, true, false},
-		{[]string{ScopeAdmin}, true, true, true},
-		{[]string{AppScope + "leave"}, false, false, false},
-		{nil, false, false, false},
+		{[]string{ScopeRead}, true, false, false, false},
+		{[]string{ScopeWrite}, true, true, false, false},
+		{[]string{ScopeAdmin}, true, true, true, true},
+		{[]string{ScopeWorker}, false, false, false, true},
+		{[]string{ScopeWorker, ScopeRead}, true, false, false, true},
+		{[]string{AppScope + "leave"}, false, false, false, false},
+		{nil, false, false, false, false},
 	}
 	for _, tt := range tests {
 		a := &Actor{ID: 1, Token: 2, Admin: true, Scopes: tt.scopes}
-		if a.Can(ReadAllTickets) != tt.read || a.Can(OpenTickets) != tt.write || a.Can(WriteApps) != tt.ad {
-			t.Errorf("%v: %v %v %v", tt.scopes, a.Can(ReadAllTickets), a.Can(OpenTickets), a.Can(WriteApps))
+		if a.Can(ReadAllTickets) != tt.read || a.Can(OpenTickets) != tt.write || a.Can(WriteApps) != tt.ad || a.Can(WorkJobs) != tt.work {
+			t.Errorf("%v: %v %v %v %v", tt.scopes, a.Can(ReadAllTickets), a.Can(OpenTickets), a.Can(WriteApps), a.Can(WorkJobs))
 		}
 		if staff := (&Actor{ID: 1, Token: 2, Roles: []string{RoleStaff}, Scopes: tt.scopes}); staff.Can(WriteOrg) {
 			t.Errorf("%v added a permission", tt.scopes)

@@ -80,14 +80,14 @@ func (t *Token) check(life time.Duration) error {
 	for _, s := range t.Scopes {
 		app, isApp := strings.CutPrefix(s, AppScope)
 		switch {
-		case scopeRank[s] > 0:
+		case scopeRank[s] > 0, s == ScopeWorker:
 			ranked = true
 		case !isApp || app == "" || strings.ContainsAny(app, " :") || !printable(app):
-			w.add("scopes", "enum", "%.40q is not one of read, write, admin, app:NAME", s)
+			w.add("scopes", "enum", "%.40q is not one of read, write, admin, worker, app:NAME", s)
 		}
 	}
 	if !ranked {
-		w.add("scopes", "required", "one of read, write, admin is needed; app:NAME only limits it to the app")
+		w.add("scopes", "required", "one of read, write, admin, worker is needed; app:NAME only limits it to the app")
 	}
 	if len(strings.Join(t.Scopes, " ")) > maxScopes {
 		w.add("scopes", "max", "the scopes are longer than %d characters together", maxScopes)

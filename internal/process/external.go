@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -212,4 +213,19 @@ func (r *Runtime) held(ctx context.Context, h Held) (x *job, res Result, done bo
 
 func (r *Runtime) endJob(ctx context.Context, h Held, x *job, ev engine.Event) (Result, error) {
 	return r.Submit(ctx, Command{Instance: x.instance, Event: ev, Actor: h.Actor, By: h.By})
+}
+
+// adopt takes over the jobs that waited for a worker because no node had a handler for them.
+// One that a worker has is left to it.
+func (r *Runtime) adopt(ctx context.Context) error {
+	types := slices.Sorted(maps.Keys(r.deps.Handlers))
+	if len(types) == 0 {
+		return nil
+	}
+	n, err := r.deps.DB.Exec(ctx, "UPDATE job SET kind = ?, owner = 0, epoch = 0 WHERE owner < 0 AND type IN (?) AND due <= ?",
+		int(jobWork), db.In(types), r.now().UnixMicro())
+	if err == nil && n > 0 {
+		r.log.Info("took over jobs that waited for a handler", "jobs", n)
+	}
+	return err
 }

@@ -157,3 +157,23 @@ func TestWhatAWorkerMayAskFor(t *testing.T) {
 		}
 	})
 }
+
+// A node that can do what waited for a worker does it, but for what a worker has.
+func TestNewHandlerDoesWhatWaited(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		outside := w.node()
+		def := w.define(sequence("p", service))
+		ids := []db.ID{outside.start(def, engine.Start{}), outside.start(def, engine.Start{})}
+		fetched, err := outside.FetchJobs(t.Context(), process.Fetch{Types: []string{"work"}, Limit: 1, Lock: time.Minute})
+		must(t, err)
+		n := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) { return nil, nil }))
+		n.Wake()
+		w.ends(ids[1], process.Completed)
+		if w.instance(ids[0]).Status != process.Running {
+			t.Error("the job of the worker was done too")
+		}
+		_, err = n.CompleteJob(t.Context(), held(fetched[0]), nil)
+		must(t, err)
+		w.ends(ids[0], process.Completed)
+	})
+}

@@ -75,7 +75,7 @@ func (s *Service) liveKind(name, kind string) (*app.Loaded, *app.Kind, error) {
 
 // startValues checks what was sent against the start form and adds its defaults.
 func (s *Service) startValues(live *app.Loaded, kind *app.Kind, data json.RawMessage) (feel.Vars, error) {
-	sent, err := readValues(data)
+	sent, err := readValues("data", data)
 	if err != nil {
 		return nil, err
 	}
@@ -150,18 +150,18 @@ func recall[T any](ctx context.Context, s *Service, out *T, err *error) {
 	}
 }
 
-// readValues reads a JSON object of form values.
-func readValues(data json.RawMessage) (feel.Vars, error) {
+// readValues reads a JSON object of values; field is what errors call it.
+func readValues(field string, data json.RawMessage) (feel.Vars, error) {
 	if len(data) == 0 {
 		return feel.Vars{}, nil
 	}
 	v, err := feel.FromJSON(data)
 	if err != nil {
-		return nil, wrongField("data", "json", "is not JSON: %v", err)
+		return nil, wrongField(field, "json", "is not JSON: %v", err)
 	}
 	object, ok := v.(*feel.Context)
 	if !ok {
-		return nil, wrongField("data", "type", "has to be an object")
+		return nil, wrongField(field, "type", "has to be an object")
 	}
 	vars := feel.Vars{}
 	for i := range object.Len() {

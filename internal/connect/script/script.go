@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"time"
 )
@@ -113,6 +114,7 @@ func (s *Sandbox) start(ctx context.Context, in []byte) ([]byte, error) {
 	defer cancel()
 	out, complaint := &bounded{most: outMost + 4096}, &bounded{most: 4096}
 	cmd := exec.CommandContext(limit, s.cfg.Command[0], s.cfg.Command[1:]...)
+	cmd.Args[0] = os.Args[0] // the name that this program was called by
 	cmd.Env = []string{"GOMAXPROCS=2", "GOTRACEBACK=none"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), out, complaint
 	cmd.WaitDelay = time.Second
