@@ -261,7 +261,7 @@ func (s *Service) complete(ctx context.Context, actor *org.Actor, t *task, c Com
 
 // fill checks what was sent with a task.
 func (s *Service) fill(st *step, data json.RawMessage) (feel.Vars, error) {
-	sent, err := readValues(data)
+	sent, err := readValues("data", data)
 	if err != nil {
 		return nil, err
 	}
