@@ -275,7 +275,7 @@ type Work struct {
 	Retries    int         // attempts before an incident; 0: the default
 	Headers    map[string]string
 	Script     *Expression // FEEL script or expression evaluated at once
-	ScriptText string      // a script in another language, with Language
+	ScriptText string      // a script in another language, with Language; Type is script: and its name, such as script:javascript
 	Language   string
 	ResultVar  string
 	Decision   string // business-rule task: decision id

@@ -113,8 +113,21 @@ func (p *parser) script(w *Work, e *element) bool {
 	default:
 		w.ScriptText = s.trimmed()
 		w.Language = e.attr("scriptFormat")
+		if format != "" {
+			w.Type = "script:" + language(format)
+		}
 	}
 	return true
+}
+
+// language is the one name of a scripting language, from its name or media type in lower case.
+func language(format string) string {
+	name := strings.TrimPrefix(format[strings.LastIndex(format, "/")+1:], "x-") // of a media type
+	switch name {
+	case "js", "ecmascript", "graal.js", "nashorn":
+		return "javascript"
+	}
+	return name
 }
 
 // decisionTask reads which decision a business-rule task takes.
