@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -135,6 +136,17 @@ func TestDatabaseThatStalls(t *testing.T) {
 			if after := a.tenure(t).epoch; after <= before {
 				t.Errorf("epoch %d after %d", after, before)
 			}
+
+			// A node can stop while the database does not answer.
+			must(t, server.Freeze())
+			limit, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			for _, l := range leases {
+				if err := l.Stop(limit); err != nil {
+					t.Errorf("%s does not stop: %v", l.cfg.Name, err)
+				}
+			}
+			must(t, server.Thaw())
 			close(stop)
 			if n := <-two; n > 0 {
 				t.Errorf("two led at once, seen %d times", n)

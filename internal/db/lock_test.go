@@ -156,6 +156,57 @@ func TestPatienceWithASilentClient(t *testing.T) {
 	}
 }
 
+// A server that does not answer holds up a patient handle for as long as it wants, but
+// not one with Patience: neither a statement nor a commit.
+func TestPatienceWithASilentServer(t *testing.T) {
+	for _, kind := range []string{"postgres", "mariadb"} {
+		t.Run(kind, func(t *testing.T) {
+			server := dbtest.Own(t, kind, dbtest.Options{})
+			dsn, _, err := server.Create(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := dbtest.OpenDSN(t, dsn).Migrate(t.Context(), migrations()); err != nil {
+				t.Fatal(err)
+			}
+			d, err := db.Open(t.Context(), db.Config{DSN: dsn, Patience: 500 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			const write = "UPDATE instance SET status = 1"
+			for what, call := range map[string]func(ctx context.Context) error{
+				"commit": func(ctx context.Context) error {
+					return d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+						if _, err := tx.Exec(ctx, write); err != nil {
+							return err
+						}
+						return server.Freeze()
+					})
+				},
+				"statement": func(ctx context.Context) error {
+					if err := server.Freeze(); err != nil {
+						return err
+					}
+					_, err := d.Exec(ctx, write)
+					return err
+				},
+			} {
+				ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+				begin := time.Now()
+				err := call(ctx)
+				if took := time.Since(begin); took > 3*time.Second || !errors.Is(err, db.ErrUnknown) {
+					t.Errorf("%s: %v after %v", what, err, took)
+				}
+				cancel()
+				if err := server.Thaw(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestIncarnation(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		first, err := d.Incarnation(t.Context())

@@ -46,6 +46,8 @@ func (m *mysql) open(cfg Config) (pools, error) {
 	}
 	c.InterpolateParams = true
 	c.ClientFoundRows = true
+	// The driver's Commit knows no context.
+	c.ReadTimeout, c.WriteTimeout = 2*cfg.Patience, 2*cfg.Patience
 	c.Logger = &driver.NopLogger{} // what it would say comes back as an error too
 	main := mysqlPool(c, cfg.MaxConns, cfg.Patience)
 	hot := c.Clone()

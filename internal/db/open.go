@@ -34,7 +34,8 @@ type Config struct {
 	// Patience is for a coordinator, who must neither wait nor be waited for: how long a
 	// statement waits for a lock, and how long the server waits for a silent client within
 	// a transaction before it ends the session and with it the client's locks (PostgreSQL,
-	// MySQL, MariaDB). 0: 10 to 20 s, and for ever.
+	// MySQL, MariaDB). 0: 10 to 20 s, and for ever. With Patience an ended context cuts off
+	// a write under way and even a commit; the outcome is then ErrUnknown.
 	Patience time.Duration
 
 	Version string           // of the program, noted beside the migrations it applies

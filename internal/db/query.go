@@ -134,7 +134,7 @@ func (d *DB) QueryRow(ctx context.Context, query string, args ...any) Scanner {
 }
 
 // Exec writes with one statement, which is a transaction by itself. Once it is sent, an
-// ended ctx does not cut it off.
+// ended ctx does not cut it off (but see Config.Patience).
 func (d *DB) Exec(ctx context.Context, query string, args ...any) (affected int64, err error) {
 	if inTx(ctx) {
 		return 0, errNested
@@ -145,10 +145,10 @@ func (d *DB) Exec(ctx context.Context, query string, args ...any) (affected int6
 			return err
 		}
 		defer conn.Close()
-		affected, err = d.exec(context.WithoutCancel(ctx), conn, query, args)
+		affected, err = d.exec(d.finishing(ctx), conn, query, args)
 		return err
 	})
-	if err != nil && d.dialect.fault(err) == faultLost {
+	if err != nil && (d.dialect.fault(err) == faultLost || d.cutOff(ctx)) {
 		err = &refusal{ErrUnknown, d.scrub(err)}
 	}
 	return affected, d.explain(err)

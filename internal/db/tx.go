@@ -52,7 +52,7 @@ func (d *DB) txOnce(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	}
 	defer conn.Close()
 	d.trip(1)
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+	tx, err := conn.BeginTx(d.finishing(ctx), nil)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,26 @@ func (d *DB) txOnce(ctx context.Context, fn func(ctx context.Context, tx *Tx) er
 	if err = tx.Commit(); err == nil {
 		return nil
 	}
+	if d.cutOff(ctx) {
+		return &refusal{ErrUnknown, d.scrub(err)}
+	}
 	switch d.dialect.fault(err) {
 	case faultLost, faultStale, faultAway:
 		return &refusal{ErrUnknown, d.scrub(err)}
 	}
 	return err
 }
+
+// finishing is the context for what is better finished than cut off in the middle.
+func (d *DB) finishing(ctx context.Context) context.Context {
+	if d.cfg.Patience > 0 {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
+// cutOff says that a write failed because ctx ended, so that its outcome is unknown.
+func (d *DB) cutOff(ctx context.Context) bool { return d.cfg.Patience > 0 && ctx.Err() != nil }
 
 // Query reads rows within the transaction. Read them before the next statement.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
