@@ -13,8 +13,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/paceline/paceline/internal/node"
 )
 
 // clock is handed to what needs one.
@@ -34,6 +37,7 @@ func main() {
 	finished := flag.Int("finished", 1_000_000, "inbox: finished tickets")
 	open := flag.Int("open", 100_000, "inbox: open tickets")
 	flag.Parse()
+	debug.SetGCPercent(node.GCPercent) // as paceline serve does
 	switch flag.Arg(0) {
 	case "inbox":
 		check(inbox(ctx, *finished, *open))
@@ -81,7 +85,7 @@ func throughput(ctx context.Context, kind string, l load) error {
 	if err := row("complete, Go", l, w.completeInside); err != nil {
 		return err
 	}
-	p, err := newPeer(ctx, w, 4*l.Clients)
+	p, err := newPeer(ctx, w, 20_000) // many, so that no row is changed so often that it is all dead copies
 	if err != nil {
 		return err
 	}

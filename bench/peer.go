@@ -51,17 +51,37 @@ func newPeer(ctx context.Context, w *world, instances int) (*peer, error) {
 			return nil, err
 		}
 	}
-	for range instances {
-		in := &instance{id: p.ids.Next(), task: p.ids.Next(), version: 1}
-		if err := p.db.Insert(ctx, p.instanceRow(in), p.taskRow(in)); err != nil {
+	for len(p.rows) < instances {
+		made, err := p.addInstances(ctx)
+		if err != nil {
 			return nil, err
 		}
-		if _, err := p.db.Exec(ctx, insertTicket, in.id, "R-2026-00000001", "bench", "request", 1, "Request", 1, "open", p.now, p.now, process.Never); err != nil {
-			return nil, err
-		}
-		p.rows = append(p.rows, in)
+		p.rows = append(p.rows, made...)
 	}
 	return p, nil
+}
+
+// addInstances makes some instances, each with a task and a ticket.
+func (p *peer) addInstances(ctx context.Context) (made []*instance, err error) {
+	err = p.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		made, err = p.insertInstances(ctx, tx)
+		return err
+	})
+	return made, err
+}
+
+func (p *peer) insertInstances(ctx context.Context, tx *db.Tx) (made []*instance, err error) {
+	for range 500 {
+		in := &instance{id: p.ids.Next(), task: p.ids.Next(), version: 1}
+		if err := tx.Insert(ctx, p.instanceRow(in), p.taskRow(in)); err != nil {
+			return nil, err
+		}
+		if _, err := tx.Exec(ctx, insertTicket, in.id, "R-2026-00000001", "bench", "request", 1, "Request", 1, "open", p.now, p.now, process.Never); err != nil {
+			return nil, err
+		}
+		made = append(made, in)
+	}
+	return made, nil
 }
 
 const insertTicket = `INSERT INTO ticket (id, number, app, kind, app_version, title, requester, status, created, updated, closed)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/node"
@@ -41,6 +42,9 @@ func (s serveCmd) Run(ctx context.Context, con *console) error {
 
 // serve runs a node; what ready returns ends it.
 func serve(ctx context.Context, cfg node.Config, ready func(*node.Node) error) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(node.GCPercent)
+	}
 	n, err := node.New(ctx, cfg)
 	if err != nil {
 		return err

@@ -38,6 +38,11 @@ type Config struct {
 	Log     *slog.Logger `yaml:"-"`
 }
 
+// GCPercent is what a program that runs a node gives debug.SetGCPercent, unless GOGC says
+// otherwise. What a node keeps is small, and what a request leaves behind is short-lived:
+// collecting a quarter as often saves a quarter of the processor time for some megabytes.
+const GCPercent = 400
+
 // Database names the database.
 type Database struct {
 	DSN   string `yaml:"dsn" secret:"true"` // see db.Config; empty: SQLite in Data
