@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Task is an open task as its page shows it.
@@ -14,6 +15,22 @@ type Task struct {
 	May      []string       `json:"may"` // claim, unclaim, complete, delegate, transfer, return
 	ReturnTo []ReturnTarget `json:"returnTo"`
 	Problem  string         `json:"problem"`
+	Signers  []Signer       `json:"signers"` // of an approval group
+}
+
+// Signer is a member of an approval group.
+type Signer struct {
+	Member  string    `json:"member"` // a login, or group:NAME ... for one of its people
+	Name    string    `json:"name"`
+	Weight  int       `json:"weight"`
+	Veto    bool      `json:"veto"`
+	AddedBy string    `json:"addedBy"`
+	After   []string  `json:"after"` // members who vote before
+	State   string    `json:"state"` // waits, asked, agreed, rejected, abstained, removed
+	By      string    `json:"by"`
+	Outcome string    `json:"outcome"`
+	Why     string    `json:"why"`
+	At      time.Time `json:"at"`
 }
 
 // ReturnTarget is a passed step that work can be returned to.
@@ -60,6 +77,21 @@ type Return struct {
 	Note     string `json:"note,omitempty"`
 }
 
+// AddSigners asks more people in the approval group of a task.
+type AddSigners struct {
+	Version int      `json:"version,omitempty"`
+	Who     []string `json:"who"`             // logins
+	Where   string   `json:"where,omitempty"` // before, beside or after the caller; empty: beside
+	Note    string   `json:"note,omitempty"`
+}
+
+// RemoveSigner takes a member who has not voted out of the approval group of a task.
+type RemoveSigner struct {
+	Version int    `json:"version,omitempty"`
+	Who     string `json:"who"` // a Signer's Member
+	Note    string `json:"note,omitempty"`
+}
+
 // Claim takes a free task. version is that of the task as it was shown; 0: as it is now.
 func (c *Client) Claim(ctx context.Context, task string, version int) (Acted, error) {
 	return c.act(ctx, task, "claim", map[string]int{"version": version})
@@ -88,6 +120,16 @@ func (c *Client) Delegate(ctx context.Context, task string, h HandOver) (Acted, 
 // ReturnTask sends the work back.
 func (c *Client) ReturnTask(ctx context.Context, task string, r Return) (Acted, error) {
 	return c.act(ctx, task, "return", r)
+}
+
+// AddSigners asks more people.
+func (c *Client) AddSigners(ctx context.Context, task string, a AddSigners) (Acted, error) {
+	return c.act(ctx, task, "signers", a)
+}
+
+// RemoveSigner asks one less.
+func (c *Client) RemoveSigner(ctx context.Context, task string, r RemoveSigner) (Acted, error) {
+	return c.act(ctx, task, "signers/remove", r)
 }
 
 func (c *Client) act(ctx context.Context, task, verb string, body any) (Acted, error) {

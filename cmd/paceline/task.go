@@ -8,14 +8,16 @@ import (
 )
 
 type taskCmd struct {
-	List     taskListCmd     `cmd:"" help:"List your inbox."`
-	Show     taskShowCmd     `cmd:"" help:"Show a task with its form."`
-	Claim    taskClaimCmd    `cmd:"" help:"Take a free task."`
-	Unclaim  taskUnclaimCmd  `cmd:"" help:"Put a task back for its candidates."`
-	Complete taskCompleteCmd `cmd:"" help:"Do a task."`
-	Return   taskReturnCmd   `cmd:"" help:"Send the work back to a step that was passed."`
-	Delegate taskDelegateCmd `cmd:"" help:"Let somebody do a task; it comes back."`
-	Transfer taskTransferCmd `cmd:"" help:"Give a task to somebody else for good."`
+	List         taskListCmd         `cmd:"" help:"List your inbox."`
+	Show         taskShowCmd         `cmd:"" help:"Show a task with its form."`
+	Claim        taskClaimCmd        `cmd:"" help:"Take a free task."`
+	Unclaim      taskUnclaimCmd      `cmd:"" help:"Put a task back for its candidates."`
+	Complete     taskCompleteCmd     `cmd:"" help:"Do a task."`
+	Return       taskReturnCmd       `cmd:"" help:"Send the work back to a step that was passed."`
+	Delegate     taskDelegateCmd     `cmd:"" help:"Let somebody do a task; it comes back."`
+	Transfer     taskTransferCmd     `cmd:"" help:"Give a task to somebody else for good."`
+	AddSigner    taskAddSignerCmd    `cmd:"" name:"add-signer" help:"Ask more people in the approval group of a task."`
+	RemoveSigner taskRemoveSignerCmd `cmd:"" name:"remove-signer" help:"Take somebody out of the approval group of a task."`
 }
 
 type taskListCmd struct {
@@ -72,6 +74,9 @@ func (s taskShowCmd) Run(ctx context.Context, con *console) error {
 		t.add("outcomes", strings.Join(v.Outcomes, ", "))
 		for _, r := range v.ReturnTo {
 			t.add("return to", r.Element+" ("+r.Name+", by "+r.By+")")
+		}
+		for _, s := range v.Signers {
+			t.add("signer", strings.TrimSpace(s.Name+" "+s.State+" "+s.Why))
 		}
 		if v.Form != nil {
 			t.add("form", v.Form.Name)
@@ -179,5 +184,32 @@ type taskTransferCmd struct{ handOverFlags }
 func (a taskTransferCmd) Run(ctx context.Context, con *console) error {
 	return acted(con, func(c *client.Client) (client.Acted, error) {
 		return c.Transfer(ctx, a.Task, client.HandOver{To: a.To, Note: a.Note})
+	})
+}
+
+type taskAddSignerCmd struct {
+	Task  string   `arg:""`
+	Who   []string `arg:"" help:"Logins of who is to sign too."`
+	Where string   `enum:"before,beside,after" default:"beside" help:"${enum} you; after someone before, you are asked again."`
+	Note  string   `help:"Why, for the history."`
+}
+
+// Run adds signers.
+func (a taskAddSignerCmd) Run(ctx context.Context, con *console) error {
+	return acted(con, func(c *client.Client) (client.Acted, error) {
+		return c.AddSigners(ctx, a.Task, client.AddSigners{Who: a.Who, Where: a.Where, Note: a.Note})
+	})
+}
+
+type taskRemoveSignerCmd struct {
+	Task string `arg:"" help:"Any open task of the group."`
+	Who  string `arg:"" help:"Login, or the member as 'task show' names it."`
+	Note string `help:"Why, for the history."`
+}
+
+// Run removes a signer.
+func (a taskRemoveSignerCmd) Run(ctx context.Context, con *console) error {
+	return acted(con, func(c *client.Client) (client.Acted, error) {
+		return c.RemoveSigner(ctx, a.Task, client.RemoveSigner{Who: a.Who, Note: a.Note})
 	})
 }

@@ -46,7 +46,27 @@ type returnInput struct {
 	}
 }
 
+type addSignersInput struct {
+	ID   idParam `path:"id"`
+	Body struct {
+		VersionSeen
+		Who   []string `json:"who" minItems:"1" maxItems:"100" doc:"Logins."`
+		Where string   `json:"where,omitempty" enum:"before,beside,after" default:"beside" doc:"before: they vote first, then the caller is asked again; beside: at the same time; after: when the caller has voted."`
+		Note  string   `json:"note,omitempty" maxLength:"2000" doc:"Why, for the history."`
+	}
+}
+
+type removeSignerInput struct {
+	ID   idParam `path:"id"`
+	Body struct {
+		VersionSeen
+		Who  string `json:"who" minLength:"1" maxLength:"250" doc:"A member as the task's signers name them."`
+		Note string `json:"note,omitempty" maxLength:"2000" doc:"Why, for the history."`
+	}
+}
+
 func (s *Server) registerTasks() {
+	s.registerSigners()
 	add(s, route{Method: http.MethodGet, Path: "/tasks/{id}", ID: "getTask", Tag: "tasks", Summary: "An open task with its form and what may be done"},
 		func(ctx context.Context, in *byID) (*item[ticket.TaskView], error) {
 			return one(s.tickets.Task(ctx, actorOf(ctx), in.ID.ID))
@@ -77,5 +97,17 @@ func (s *Server) registerTasks() {
 	add(s, route{Method: http.MethodPost, Path: "/tasks/{id}/return", ID: "returnTask", Tag: "tasks", Summary: "Send the work back to a step that was passed"},
 		func(ctx context.Context, in *returnInput) (*item[ticket.Acted], error) {
 			return one(s.tickets.Return(ctx, actorOf(ctx), in.ID.ID, in.Body.Version, in.Body.To, in.Body.Straight, in.Body.Note))
+		})
+}
+
+func (s *Server) registerSigners() {
+	add(s, route{Method: http.MethodPost, Path: "/tasks/{id}/signers", ID: "addSigners", Tag: "tasks", Summary: "Ask more people in the approval group of a task"},
+		func(ctx context.Context, in *addSignersInput) (*item[ticket.Acted], error) {
+			return one(s.tickets.AddSigners(ctx, actorOf(ctx), in.ID.ID, in.Body.Version, in.Body.Who, ticket.Where(in.Body.Where), in.Body.Note))
+		})
+	add(s, route{Method: http.MethodPost, Path: "/tasks/{id}/signers/remove", ID: "removeSigner", Tag: "tasks", Summary: "Take somebody out of the approval group of a task",
+		Doc: "Somebody who has not voted, and whom the caller has added; who repairs tickets removes anybody."},
+		func(ctx context.Context, in *removeSignerInput) (*item[ticket.Acted], error) {
+			return one(s.tickets.RemoveSigner(ctx, actorOf(ctx), in.ID.ID, in.Body.Version, in.Body.Who, in.Body.Note))
 		})
 }

@@ -214,6 +214,13 @@ func (d *decoder) ballot() *ballot {
 			d.fail()
 		}
 	}
+	for _, m := range b.members {
+		for _, n := range m.after {
+			if n < 1 || int(n) > len(b.members) {
+				d.fail()
+			}
+		}
+	}
 	if b.forced > rejected {
 		d.fail()
 	}

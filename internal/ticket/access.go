@@ -146,6 +146,9 @@ const (
 	giveBack act = "return"
 )
 
+// addSigner is allowed to whom a transfer is allowed, where the task is a vote.
+const addSigner = "addSigner"
+
 // may decides what the actor may do to a task that it sees.
 func (a access) may(do act, t *task) error {
 	if err := a.actor.Require(org.WorkTasks); err != nil {

@@ -25,8 +25,8 @@ type task struct {
 // findTask reads an open task that the actor may see. Who has it or may claim it sees
 // its ticket; whether others do is asked.
 func (s *Service) findTask(ctx context.Context, actor *org.Actor, id db.ID) (*task, error) {
-	if actor == nil {
-		return nil, actor.Require(org.WorkTasks)
+	if err := actor.Require(org.ReadTasks); err != nil {
+		return nil, err
 	}
 	found, known, err := s.openTasks.Find(ctx, id)
 	if err != nil {
@@ -95,9 +95,10 @@ type TaskView struct {
 	Item
 	Outcomes []string       `json:"outcomes" doc:"the ways to complete it; empty: just done"`
 	Form     *FormView      `json:"form,omitempty"`
-	May      []string       `json:"may" doc:"what the asker may do with it: claim, unclaim, complete, delegate, transfer, return"`
+	May      []string       `json:"may" doc:"what the asker may do with it: claim, unclaim, complete, delegate, transfer, return, addSigner"`
 	ReturnTo []ReturnTarget `json:"returnTo" doc:"the steps that it can be returned to"`
 	Problem  string         `json:"problem,omitempty" doc:"why nobody could be found for it"`
+	Signers  []Signer       `json:"signers,omitempty" doc:"of an approval: the members of the group and their votes"`
 }
 
 // FormView is a form with the data that the asker may see in it.
@@ -136,6 +137,9 @@ func (s *Service) Task(ctx context.Context, actor *org.Actor, id db.ID) (v TaskV
 		if access.may(do, t) == nil && (do != giveBack || len(v.ReturnTo) > 0) {
 			v.May = append(v.May, string(do))
 		}
+	}
+	if v.Signers = s.signers(step.state, t.ID); v.Signers != nil && access.may(transfer, t) == nil {
+		v.May = append(v.May, addSigner)
 	}
 	if step.form != nil {
 		v.Form, err = viewOf(step.name, step.form, step.rights, step.vars)
@@ -255,7 +259,7 @@ func (s *Service) complete(ctx context.Context, actor *org.Actor, t *task, c Com
 		return acted, err
 	}
 	return s.act(ctx, actor, t, c.Note, engine.TaskCompleted{
-		Task: engine.ID(t.ID), Version: seenVersion(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login,
+		Task: engine.ID(t.ID), Version: seenVersion(c.Version, t), Outcome: c.Outcome, Vars: vars, By: actor.Login, Note: c.Note,
 	})
 }
 
