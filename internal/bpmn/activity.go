@@ -55,6 +55,9 @@ func (p *parser) activity(n *Node, e *element) {
 	n.ForCompensation = isTrue(e.attr("isForCompensation"))
 	n.Inputs, n.Outputs = p.mappings(e)
 	n.Loop = p.loop(e)
+	if n.Kind.IsSubProcess() {
+		n.Inputs = append(p.dataObjects(e), n.Inputs...)
+	}
 	switch n.Kind {
 	case UserTask:
 		n.User = p.user(e)

@@ -36,6 +36,7 @@ type Process struct {
 	VersionTag string
 	Line       int
 	Lanes      []*Lane
+	Data       []Mapping // variables that it begins with, unless who starts it gives others
 	// CandidateStarters who may start it, from vendor attributes; empty: everybody.
 	CandidateStarters []string
 	Properties        map[string]string // paceline:property and vendor equivalents
@@ -166,6 +167,7 @@ type EventDefinition struct {
 	LinkTo         *Node       // link throw: the catching event
 	Activity       *Node       // compensation throw: the activity to compensate; nil: the whole scope
 	WaitCompletion bool        // compensation throw; default true
+	Local          bool        // thrown signal: it reaches only the instance that throws it
 	TerminateAll   bool        // terminate: the process, not only the sub-process that it is in
 	TerminateLoop  bool        // terminate: all instances of the multi-instance activity that it is in
 	CodeVariable   string      // catching error and escalation: the variable that takes the code

@@ -70,8 +70,7 @@ func (p *parser) event(n *Node, e *element) {
 	case MessageEvent:
 		p.messageEvent(d, x)
 	case SignalEvent:
-		d.Name, d.NameExpr = p.eventName(x, "signalRef", "signal", "name")
-		p.vendorName(d, x, "signalExpression")
+		p.signalEvent(d, x)
 	case ErrorEvent:
 		p.errorEvent(d, n, x)
 	case EscalationEvent:
@@ -125,6 +124,15 @@ func (p *parser) messageEvent(d *EventDefinition, x *element) {
 	d.Name, d.NameExpr = p.eventName(x, "messageRef", "message", "name")
 	d.CorrelationKey = p.correlationKey(x)
 	p.vendorName(d, x, "messageExpression")
+}
+
+// signalEvent resolves the signal and whom it reaches.
+func (p *parser) signalEvent(d *EventDefinition, x *element) {
+	d.Name, d.NameExpr = p.eventName(x, "signalRef", "signal", "name")
+	p.vendorName(d, x, "signalExpression")
+	if signal := p.ids[ref(x.attr("signalRef"))]; signal != nil {
+		d.Local = signal.vendor("scope") == "processInstance"
+	}
 }
 
 // vendorName is the name that an expression of Flowable's makes.
@@ -213,6 +221,9 @@ func (p *parser) timer(x *element) *Timer {
 		}
 		found++
 		text := k.trimmed()
+		if end := k.vendor("endDate"); end != "" && form == timerCycle && strings.HasPrefix(text, "R") {
+			text += "/" + end
+		}
 		e := p.timerText(k, form, text)
 		switch {
 		case e == nil:

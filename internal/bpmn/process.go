@@ -7,6 +7,7 @@ func (p *parser) processDetails(process *Process, e *element) {
 		process.VersionTag = z.attr("value")
 	}
 	process.Properties = properties(e)
+	process.Data = p.dataObjects(e)
 	p.noListeners(e)
 	for _, name := range []string{"candidateStarterUsers", "candidateStarterGroups"} {
 		process.CandidateStarters = append(process.CandidateStarters, splitNames(e.vendor(name))...)

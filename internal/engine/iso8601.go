@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -146,11 +147,26 @@ func parseRepetition(s string) (repetition, error) {
 	return p, nil
 }
 
+// untilEnd is how often the repetition is due after a due time until its end; -1: it has none.
+func (p repetition) untilEnd(due time.Time) int32 {
+	if p.end.IsZero() {
+		return -1
+	}
+	if p.every == (period{clock: p.every.clock}) {
+		return int32(min(max(0, p.end.Sub(due)/p.every.clock), math.MaxInt32))
+	}
+	n := int32(0)
+	for due = p.every.after(due); !due.After(p.end) && n < maxMissed; due = p.every.after(due) {
+		n++
+	}
+	return n
+}
+
 // maxMissed bounds how many due times of a repetition may lie in the past when it is armed.
 const maxMissed = 100_000
 
 // first is when the repetition is due for the first time from now on and how often after that. Due
-// times before now are missed, and count.
+// times before now are missed, and count; those after its end are not due.
 func (p repetition) first(now time.Time) (time.Time, int32, error) {
 	due, left := p.start, p.times
 	if due.IsZero() {
@@ -158,6 +174,9 @@ func (p repetition) first(now time.Time) (time.Time, int32, error) {
 	}
 	if left > 0 {
 		left--
+	}
+	if most := p.untilEnd(due); most >= 0 && (left < 0 || most < left) {
+		left = most
 	}
 	for range maxMissed {
 		if !due.Before(now) {

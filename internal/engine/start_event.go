@@ -27,6 +27,9 @@ func (ev Start) apply(r *run) error {
 	}
 	root := r.spawn(r.def.root, nil)
 	root.phase = holding
+	if err := r.mapAll(root, r.def.Process.Data, func(name string, v feel.Value) { r.declare(root, name, v) }); err != nil {
+		return refuse("the data of the process cannot be read: %v", err)
+	}
 	for _, name := range names(ev.Vars) {
 		r.declare(root, name, ev.Vars[name])
 	}

@@ -48,7 +48,9 @@ func (r *run) throwEvent(a *activation) error {
 	send := func() {
 		ids := r.waitingFor(t)
 		t.Served = len(ids) > 0
-		r.effects = append(r.effects, t)
+		if !e.Local {
+			r.effects = append(r.effects, t)
+		}
 		for _, id := range ids {
 			if i, err := r.armed(id, t.Kind); err == nil { // an earlier one may have ended it
 				r.fire(i, t.Vars)
