@@ -55,6 +55,9 @@ type Table struct {
 	Columns []Column
 	Key     []string // primary key, names of columns
 	Indexes []Index
+	// Rewritten says that rows are changed often after they were inserted, as those of a
+	// table with guards are: where a database gains by it, room is left for that.
+	Rewritten bool
 }
 
 // Index of a table. Where is a portable condition for a partial index; dialects

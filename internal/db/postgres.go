@@ -107,7 +107,7 @@ func (*postgres) columnDefault(c *Column) string {
 // room in the pages of tables whose rows are updated, so that updates stay there (HOT).
 func (p *postgres) createTable(t *Table, columns []Column) []string {
 	end := ")"
-	if t.versioned() {
+	if t.versioned() || t.Rewritten {
 		end = ") WITH (fillfactor = 70, toast_tuple_target = 8160)"
 	}
 	texts := []string{tableText(p, t, columns, end)}

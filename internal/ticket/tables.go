@@ -33,6 +33,7 @@ var tickets = &db.Table{
 		{Name: "ticket_app", Columns: []string{"app", "kind", "id"}},
 		{Name: "ticket_open", Columns: []string{"id"}, Where: "status = 'open'"},
 	},
+	Rewritten: true, // with every step of its process
 }
 
 // readers says who may see a ticket beside those who read its whole app. The
