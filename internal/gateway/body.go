@@ -44,14 +44,14 @@ func (g *Gateway) receive(v *visit, w http.ResponseWriter) (body *upstream.Body,
 	}
 	size := int64(len(body.Memory))
 	if src.ended {
-		return body, size, src.free()
+		return body, size, nil
 	}
 	if err := g.spool(body, src, limits.Spool-size); err != nil {
 		discard(body)
 		return nil, 0, err
 	}
 	if size += body.Size; src.ended {
-		return body, size, src.free()
+		return body, size, nil
 	}
 	body.Rest, body.Chunks = src, r.ContentLength < 0
 	return body, r.ContentLength, nil
@@ -127,6 +127,9 @@ func (s *slowReader) Read(p []byte) (int, error) {
 		return 0, errBodyTooLarge
 	case err == io.EOF:
 		s.ended = true
+		if err := s.free(); err != nil {
+			return n, err
+		}
 	case errors.As(err, &late) && late.Timeout():
 		return n, errBodySlow
 	case err != nil:

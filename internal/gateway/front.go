@@ -70,8 +70,10 @@ func (g *Gateway) forward(v *visit, w http.ResponseWriter) {
 		Method: v.r.Method, Head: *buf, Body: body, Repeat: repeat,
 		Path: v.path, Client: v.client, Timeouts: v.route.Timeouts,
 	}
-	if c, err := v.r.Cookie(upstream.CookieName); err == nil {
-		req.Cookie = c.Value
+	if strings.Contains(v.r.Header.Get("Cookie"), upstream.CookieName) {
+		if c, err := v.r.Cookie(upstream.CookieName); err == nil {
+			req.Cookie = c.Value
+		}
 	}
 	resp, err := v.route.pool.Do(v.r.Context(), req)
 	if err != nil {

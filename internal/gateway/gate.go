@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,13 +17,17 @@ import (
 // as one last request that says why, so that it is answered after those before it, logged
 // and counted; after it the connection is at its end.
 //
-// Reading is net/http's alone; refusal is read by the handler of that last request.
+// net/http sees a head only when it is whole, so the gate bounds the time for it.
+//
+// Reading is net/http's alone; refusal is read by the handler of that last request; mu
+// guards the deadlines of reading, which net/http sets from elsewhere too.
 type gate struct {
 	net.Conn
-	secure  bool // under TLS
-	h2c     bool // the client may begin with HTTP/2's preface
-	maxHead int
-	pause   time.Duration // a client may take nothing of its answer
+	secure   bool // under TLS
+	h2c      bool // the client may begin with HTTP/2's preface
+	maxHead  int
+	headTime time.Duration // for a head, from its first byte
+	pause    time.Duration // a client may take nothing of its answer
 
 	buf     []byte // received, and at most buf[:passed] may go on
 	passed  int
@@ -33,6 +39,10 @@ type gate struct {
 	refusal atomic.Pointer[refusal]
 
 	writeBy time.Time
+
+	mu     sync.Mutex
+	wanted time.Time // the deadline that net/http set
+	headBy time.Time // of the head that is coming; zero: none has begun
 }
 
 type gateState uint8
@@ -75,6 +85,9 @@ func (g *gate) Read(p []byte) (int, error) {
 
 // receive appends what the client sent.
 func (g *gate) receive() error {
+	if g.at == gateHead && len(g.buf) > 0 && g.headTime > 0 {
+		g.hurry()
+	}
 	if cap(g.buf)-len(g.buf) < 1024 {
 		g.buf = append(make([]byte, 0, max(4096, 2*cap(g.buf))), g.buf...)
 	}
@@ -129,6 +142,7 @@ func (g *gate) admitHead() {
 		return
 	}
 	g.scanned, g.passed = 0, n
+	g.relax()
 	switch {
 	case g.head.Upgrade != nil:
 		g.at = gateOpen // the handler takes the connection over, or closes it
@@ -169,6 +183,47 @@ func (g *gate) refuse(why refusal) {
 	g.buf = append(g.buf[:0], refusedText...)
 	g.passed = len(g.buf)
 	g.at = gateEnd
+}
+
+// hurry begins the time for a head, unless it has begun.
+func (g *gate) hurry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.headBy.IsZero() {
+		g.headBy = time.Now().Add(g.headTime)
+		g.Conn.SetReadDeadline(earlier(g.wanted, g.headBy))
+	}
+}
+
+// relax ends the time for a head.
+func (g *gate) relax() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.headBy.IsZero() {
+		g.headBy = time.Time{}
+		g.Conn.SetReadDeadline(g.wanted)
+	}
+}
+
+// SetReadDeadline is net/http's; a head's own deadline stays if it is earlier.
+func (g *gate) SetReadDeadline(t time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.wanted = t
+	return g.Conn.SetReadDeadline(earlier(t, g.headBy))
+}
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (g *gate) SetDeadline(t time.Time) error {
+	return errors.Join(g.SetReadDeadline(t), g.SetWriteDeadline(t))
+}
+
+// earlier gives the earlier of two deadlines, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Write bounds how long the client may take nothing.

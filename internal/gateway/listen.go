@@ -146,7 +146,8 @@ func (f *front) shake(ctx context.Context, c *tls.Conn, out *queue) {
 
 func (f *front) gate(c net.Conn, secure bool) *gate {
 	cfg := f.gateway.cfg
-	return &gate{Conn: c, secure: secure, h2c: cfg.H2C && !secure, maxHead: cfg.Limits.Header, pause: cfg.Limits.WritePause}
+	return &gate{Conn: c, secure: secure, h2c: cfg.H2C && !secure, maxHead: cfg.Limits.Header,
+		headTime: cfg.Limits.HeaderTime, pause: cfg.Limits.WritePause}
 }
 
 // stop ends the intake and waits for the requests under way. Those that are still there

@@ -192,6 +192,29 @@ func TestSlowClientsAreSentAway(t *testing.T) {
 	}
 }
 
+func TestALaterHeadHasNoMoreTimeThanTheFirst(t *testing.T) {
+	s := serveHandler(t, echo)
+	cfg := quiet(s.URL)
+	cfg.Limits.HeaderTime, cfg.Limits.Idle = 60*time.Millisecond, time.Hour
+	w := start(t, cfg)
+	c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET /y HTT")
+	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	in := bufio.NewReader(c)
+	res, err := http.ReadResponse(in, nil)
+	if err != nil || res.StatusCode != 200 {
+		t.Fatal(res, err)
+	}
+	io.Copy(io.Discard, res.Body)
+	if rest, err := io.ReadAll(in); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
 func TestConnectionsPerAddressAndRateAreBounded(t *testing.T) {
 	s := serveHandler(t, echo)
 	cfg := quiet(s.URL)

@@ -28,10 +28,11 @@ func serverID(address string) string {
 // CookieFor makes the cookie that binds a client to the server that answered; empty when
 // the pool has another policy or the client has this cookie already.
 func (p *Pool) CookieFor(s *Server, had string) (value string, age time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	if p.config().Policy != Cookie {
+		return "", 0
+	}
 	now := p.now()
-	if p.config().Policy != Cookie || p.readCookie(had, now) == s.id {
+	if p.readCookie(had, now) == s.id {
 		return "", 0
 	}
 	text := s.id + "." + strconv.FormatInt(now.Add(cookieAge).Unix(), 36)
