@@ -72,7 +72,7 @@ func evaluateLine(line []byte, now time.Time) ([]byte, error) {
 }
 
 // EvalJSON compiles and evaluates an expression that sees the entries of vars, and writes its value
-// as JSON. A function, which has no JSON, is written as null.
+// as JSON. A function, which has no JSON, is written as null, in lists and contexts too.
 func EvalJSON(expr string, vars *Context, now time.Time) ([]byte, error) {
 	x, err := Compile(expr, NamesOf(vars))
 	if err != nil {
@@ -82,10 +82,31 @@ func EvalJSON(expr string, vars *Context, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := v.(*Function); ok {
-		v = nil
+	return ToJSON(withoutFunctions(v, 0))
+}
+
+// withoutFunctions is v with null for each function in it.
+func withoutFunctions(v Value, depth int) Value {
+	if depth > maxDepth {
+		return v
 	}
-	return ToJSON(v)
+	switch v := v.(type) {
+	case *Function:
+		return nil
+	case List:
+		out := make(List, len(v))
+		for i, x := range v {
+			out[i] = withoutFunctions(x, depth+1)
+		}
+		return out
+	case *Context:
+		out := make([]Entry, len(v.entries))
+		for i, e := range v.entries {
+			out[i] = Entry{e.Name, withoutFunctions(e.Value, depth+1)}
+		}
+		return NewContext(out...)
+	}
+	return v
 }
 
 // NamesOf tells the names of the variables in vars, and of all entries in them.

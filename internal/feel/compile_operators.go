@@ -174,13 +174,18 @@ func (c *compiler) test(t *unaryTest) tester {
 	return func(m *machine, e *env, v Value) Value {
 		r := of(m, e)
 		switch {
-		case r == nil && interval:
-			return nil // nothing can be compared with ends that make no interval
+		case interval && !hasEnds(r):
+			return nil // nothing can be compared with an end that is null
 		case r == true && cell && v != nil && kindOf(v) != kBool:
 			return true // a condition that does not need the input
 		}
 		return m.in(v, r)
 	}
+}
+
+func hasEnds(v Value) bool {
+	r, ok := v.(*Range)
+	return ok && r.Low != nil && r.High != nil
 }
 
 // inputTest compiles a test that names the value as "?": a boolean is its answer, other

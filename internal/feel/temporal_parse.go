@@ -136,7 +136,7 @@ func parseDays(days, clock string) (Duration, bool) {
 			return Duration{}, false
 		}
 		secs = n
-		if strings.Contains(clock, ".") {
+		if fraction != "" {
 			var rest string
 			if nano, rest, ok = parseFraction("." + fraction); !ok || rest != "" {
 				return Duration{}, false
