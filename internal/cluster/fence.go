@@ -25,7 +25,8 @@ type Fence struct {
 // ErrFenced says that another node leads by now; nothing was written.
 var ErrFenced = errs.New(errs.Conflict, "another node has taken the lead; this one's write was refused")
 
-// Tx runs fn in a transaction that commits only if no other node leads by then.
+// Tx runs fn in a transaction that commits only if no other node leads by then. Given
+// the context of a duty, it is cut off when the term ends, and its connection dropped.
 func (f Fence) Tx(ctx context.Context, fn func(ctx context.Context, tx *db.Tx) error) error {
 	return f.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if err := fn(ctx, tx); err != nil {

@@ -53,6 +53,7 @@ type Lease struct {
 	heirs  chan string // who is to lead from now on; empty: anybody else
 	floor  floor
 	pace   pace // of the goroutine that contends, or of the one that renews
+	blind  bool // of the goroutine that contends: its last look failed
 
 	mu        sync.Mutex // guards the rest
 	candidate candidate
@@ -146,11 +147,15 @@ func (l *Lease) ProveDead(epoch int64) {
 	l.Ring()
 }
 
-// Saw tells of an epoch that came from elsewhere than the database. One that no cluster
-// reaches is refused.
-func (l *Lease) Saw(epoch int64) error {
-	if epoch < 0 || epoch > maxEpoch {
+// Heed takes in the epoch of a command that came from elsewhere than the database. A
+// command with a lower epoch than the highest seen so far is of a leader that has been
+// superseded: it is refused with ErrFenced.
+func (l *Lease) Heed(epoch int64) error {
+	switch {
+	case epoch < 1 || epoch > maxEpoch:
 		return errs.New(errs.Invalid, "%d is no epoch", epoch)
+	case epoch < l.floor.get():
+		return ErrFenced
 	}
 	return l.floor.raise(epoch)
 }
@@ -168,7 +173,7 @@ func (l *Lease) HandOver(ctx context.Context, to string) error {
 	}
 	l.resign(to)
 	select {
-	case <-t.ctx.Done():
+	case <-t.over:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -200,14 +205,15 @@ func (l *Lease) willing() bool {
 func (l *Lease) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		t, err := l.try(ctx)
+		if ctx.Err() == nil {
+			l.see(err)
+		}
 		switch {
 		case t != nil:
 			l.lead(ctx, t)
 			continue
 		case err == nil: // the rows of the role are there now
 			continue
-		case ctx.Err() == nil && !errors.Is(err, errTaken) && !errors.Is(err, db.ErrLocked):
-			l.log.Warn("cannot look who leads", "err", err)
 		}
 		pause := time.NewTimer(l.pauseBeforeLook())
 		select {
@@ -216,6 +222,18 @@ func (l *Lease) run(ctx context.Context) {
 		case <-pause.C:
 		}
 		pause.Stop()
+	}
+}
+
+// see logs when looking begins to fail, and when it works again.
+func (l *Lease) see(err error) {
+	was := l.blind
+	l.blind = err != nil && !errors.Is(err, errTaken) && !errors.Is(err, db.ErrLocked)
+	switch {
+	case l.blind && !was:
+		l.log.Warn("cannot see who leads", "err", err)
+	case was && !l.blind:
+		l.log.Info("can see again who leads")
 	}
 }
 
@@ -306,6 +324,7 @@ func (l *Lease) leave(t *term) {
 	t.end(errYielded)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer close(t.over)
 	l.term, l.last = nil, Leader{Epoch: t.fence.Epoch}
 	l.candidate.own = max(l.candidate.own, t.fence.Epoch)
 	l.candidate.known = false

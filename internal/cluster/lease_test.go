@@ -180,6 +180,9 @@ func TestHandoverToANode(t *testing.T) {
 			t.Error("who does not lead has handed over")
 		}
 		must(t, first.HandOver(t.Context(), "c"))
+		if r := a.tenure(t); r.holder != "c" {
+			t.Errorf("it was handed over, and the database says %+v", r)
+		}
 		waitLeads(t, heir)
 		if other.Epoch() != 0 {
 			t.Error("b has taken what was given to c")

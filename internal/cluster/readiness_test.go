@@ -13,7 +13,6 @@ import (
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/db/dbtest"
-	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/service/servicetest"
 )
 
@@ -149,9 +148,6 @@ func TestLookShowsLeaderAndNodes(t *testing.T) {
 		must(t, l.Stop(t.Context()))
 		if o, err = l.Look(t.Context()); err != nil || o.Leader != "" || o.Epoch != epoch {
 			t.Errorf("%+v, %v", o, err)
-		}
-		if err := l.Saw(-1); !errs.Is(err, errs.Invalid) {
-			t.Errorf("an epoch of -1: %v", err)
 		}
 	})
 }

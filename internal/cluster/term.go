@@ -15,6 +15,7 @@ type term struct {
 	seq         int64  // of the lease, at least; the one who renews it counts
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
+	over        chan struct{} // closed when everything of the term has ended
 
 	mu       sync.Mutex // guards the rest
 	until    time.Time  // trusted until then, by our own clock
@@ -31,7 +32,7 @@ var (
 
 // newTerm makes a term that is trusted until then.
 func newTerm(fence Fence, until time.Time) *term {
-	t := &term{fence: fence, until: until}
+	t := &term{fence: fence, until: until, over: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(context.Background())
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/paceline/paceline/internal/errs"
 )
 
 func TestTrustEndsByItself(t *testing.T) {
@@ -54,6 +57,19 @@ func TestTrustIsShortenedBeforehand(t *testing.T) {
 			t.Errorf("trusted for %v", took)
 		}
 	})
+}
+
+// Whoever takes commands keeps the highest epoch and refuses lower ones.
+func TestCommandsOfASupersededLeaderAreRefused(t *testing.T) {
+	var l Lease
+	for _, step := range []struct {
+		epoch int64
+		kind  errs.Kind // 0: taken
+	}{{7, 0}, {7, 0}, {6, errs.Conflict}, {9, 0}, {8, errs.Conflict}, {0, errs.Invalid}, {math.MaxInt64, errs.Invalid}, {9, 0}} {
+		if err := l.Heed(step.epoch); (err == nil) != (step.kind == 0) || err != nil && errs.KindOf(err) != step.kind {
+			t.Errorf("a command of epoch %d: %v", step.epoch, err)
+		}
+	}
 }
 
 func TestFloorOutlivesTheProcess(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/paceline/paceline/internal/api"
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/db"
@@ -36,6 +38,15 @@ func (n *Node) coordinate(ctx context.Context) (err error) {
 		cluster.Check{Name: "member", Run: n.placed},
 	)
 	return nil
+}
+
+// measureLease adds who leads to what a node counts.
+func (n *Node) measureLease(reg *prometheus.Registry) {
+	gauge := func(name, help string, read func() int64) {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) }))
+	}
+	gauge("paceline_leading", "1 while this node leads.", func() int64 { return min(n.lease.Epoch(), 1) })
+	gauge("paceline_leader_epoch", "Epoch of the leader as this node knows it.", func() int64 { return n.lease.Leader().Epoch })
 }
 
 // stays says that the node is not about to leave.

@@ -107,6 +107,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
 	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.apps.Refresh))
 	n.measure(metrics)
+	n.measureLease(metrics)
 
 	n.services.Add("database", schema{n})
 	n.services.Add("member", n.member)
