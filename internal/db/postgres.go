@@ -33,21 +33,23 @@ func (*postgres) open(cfg Config) (pools, error) {
 		config.RuntimeParams["lock_timeout"] = ms
 		config.RuntimeParams["idle_in_transaction_session_timeout"] = ms
 	}
-	// Statements are written for the indexes that they are to walk, from row to row: they are
-	// planned once, for any arguments, and never read a whole table to join it, whatever the
-	// statistics of a young table say.
+	// Every statement is written for the indexes that it is to walk: it is planned once, for
+	// any arguments, and reads no whole table, whatever the statistics of a young table say.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
-	config.RuntimeParams["enable_mergejoin"] = "off"
-	config.RuntimeParams["enable_hashjoin"] = "off"
 	config.RuntimeParams["enable_seqscan"] = "off"
 	config.RuntimeParams["random_page_cost"] = "1.1"
 	config.RuntimeParams["jit"] = "off"
+
+	hot := config.Copy() // joins the arrays of a group with each other, for which hashes are best
+	hot.RuntimeParams["work_mem"] = "32MB"
+
+	// Portable statements join tables, from row to row.
+	config.RuntimeParams["enable_hashjoin"] = "off"
+	config.RuntimeParams["enable_mergejoin"] = "off"
 	main := stdlib.OpenDB(*config)
 	main.SetMaxOpenConns(cfg.MaxConns)
 	main.SetMaxIdleConns(cfg.MaxConns)
 
-	hot := config.Copy()
-	hot.RuntimeParams["work_mem"] = "32MB"
 	group := stdlib.OpenDB(*hot)
 	group.SetMaxOpenConns(hotConns)
 	group.SetMaxIdleConns(hotConns)
