@@ -221,6 +221,10 @@ func TestWhoMayWorkOnJobs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	w.open(admin)
+	if page, err := w.worker().Tickets(t.Context(), client.TicketQuery{}); err != nil || len(page.Items) > 0 {
+		t.Errorf("a worker's token sees tickets: %+v, %v", page, err)
+	}
 	if _, err := w.worker().Inbox(t.Context(), client.InboxQuery{}); client.KindOf(err) != client.Denied {
 		t.Errorf("a worker's token reads the inbox: %v", err)
 	}

@@ -113,6 +113,9 @@ func (a *Actor) Require(p Permission) error {
 	}
 }
 
+// Reads says whether the actor's token reaches what its owner may see; sessions do.
+func (a *Actor) Reads() bool { return a.inScope(ScopeRead) }
+
 // InApp says whether the actor's token reaches the app; sessions reach every app.
 func (a *Actor) InApp(app string) bool {
 	limited := false

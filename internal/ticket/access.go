@@ -35,7 +35,10 @@ func (s *Service) access(actor *org.Actor) access {
 			a.apps = append(a.apps, live.App)
 		}
 	}
-	if slices.ContainsFunc(actor.Scopes, func(scope string) bool { return strings.HasPrefix(scope, org.AppScope) }) {
+	switch {
+	case !actor.Reads():
+		a.only = []string{}
+	case slices.ContainsFunc(actor.Scopes, func(scope string) bool { return strings.HasPrefix(scope, org.AppScope) }):
 		a.only = reach
 	}
 	return a
