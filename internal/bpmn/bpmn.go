@@ -320,8 +320,9 @@ type DecisionTable struct {
 }
 
 type DecisionInput struct {
-	Expr   *Expression
-	Values *Expression // unary tests
+	Expr     *Expression
+	Values   *Expression // unary tests
+	Temporal bool        // the type is a date, a time or a duration: text is read as one
 }
 
 type DecisionOutput struct {

@@ -152,7 +152,20 @@ func (p *parser) decisionInput(e *element) DecisionInput {
 	if text, at := e.dmnText("inputValues"); text != "" {
 		in.Values = p.unaryTests(at, text)
 	}
+	if x := e.dmnChild("inputExpression"); x != nil {
+		in.Temporal = isTemporal(x.attr("typeRef"))
+	}
 	return in
+}
+
+// isTemporal tells whether a type is a date, a time or a duration, in the spelling of any version of DMN.
+func isTemporal(typeRef string) bool {
+	switch typeRef[strings.LastIndex(typeRef, ":")+1:] {
+	case "date", "time", "dateTime", "date and time", "dayTimeDuration", "days and time duration",
+		"yearMonthDuration", "years and months duration":
+		return true
+	}
+	return false
 }
 
 func (p *parser) decisionOutput(e *element, hitPolicy string) DecisionOutput {

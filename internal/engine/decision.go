@@ -68,7 +68,7 @@ func (x *deciding) table(d *bpmn.Decision) (feel.Value, error) {
 	t := d.Table
 	inputs := make([]feel.Vars, len(t.Inputs))
 	for i, in := range t.Inputs {
-		value, err := x.cell(in.Expr, in.Values)
+		value, err := x.input(in)
 		if err != nil {
 			return nil, err
 		}
@@ -100,11 +100,33 @@ func (x *deciding) table(d *bpmn.Decision) (feel.Value, error) {
 	return x.pick(d, hits)
 }
 
-// cell evaluates what stands in a column: null when it is none of the column's allowed values.
+// input evaluates the input of a column. Variables that came as JSON have text where the column has dates.
+func (x *deciding) input(in bpmn.DecisionInput) (feel.Value, error) {
+	value, err := x.r.evalWith(x.at, x.known, in.Expr)
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := value.(string); ok && in.Temporal {
+		if read, ok := feel.ParseTemporal(text); ok {
+			value = read
+		}
+	}
+	return x.allow(value, in.Values)
+}
+
+// cell evaluates what stands in an output column.
 func (x *deciding) cell(expr, allowed *bpmn.Expression) (feel.Value, error) {
 	value, err := x.r.evalWith(x.at, x.known, expr)
-	if err != nil || value == nil || allowed == nil {
-		return value, err
+	if err != nil {
+		return nil, err
+	}
+	return x.allow(value, allowed)
+}
+
+// allow is the value, or null when it is none of its column's allowed values.
+func (x *deciding) allow(value feel.Value, allowed *bpmn.Expression) (feel.Value, error) {
+	if value == nil || allowed == nil {
+		return value, nil
 	}
 	passes, err := x.r.evalWith(x.at, x.testing(value), allowed)
 	if err != nil || passes != true {

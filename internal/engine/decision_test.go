@@ -127,6 +127,37 @@ func TestDecisionNames(t *testing.T) {
 	}
 }
 
+// TestTemporalColumns holds that text is read as a date where the column is one of dates.
+func TestTemporalColumns(t *testing.T) {
+	for _, c := range []struct{ typeRef, due, cell, want string }{
+		{"date", "2026-02-01", `> date("2026-01-31")`, "late"},
+		{"feel:date", "2026-01-31", `> date("2026-01-31")`, "<nil>"},
+		{"date", "2026-02-01T10:00:00Z", `> @"2026-02-01T09:00:00Z"`, "late"},
+		{"time", "10:30:00", `[@"10:00:00"..@"11:00:00"]`, "late"},
+		{"dayTimeDuration", "PT25H", `> @"P1D"`, "late"},
+		{"years and months duration", "P14M", `duration("P1Y2M")`, "late"},
+		{"date", "tomorrow", `> date("2026-01-31")`, "<nil>"},
+		{"string", "2026-02-01", `"2026-02-01"`, "late"},
+	} {
+		def, err := compileText(fmt.Sprintf(temporalFile, c.typeRef, html.EscapeString(c.cell)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := play(t, def, feel.Vars{"due": c.due})
+		if got := fmt.Sprint(g.state.Vars()["result"]); got != c.want {
+			t.Errorf("%s %s %s: %s, not %s (%v)", c.typeRef, c.due, c.cell, got, c.want, g.state.Incidents())
+		}
+	}
+}
+
+const temporalFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20230324/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
+<d:decision id="when"><d:decisionTable>
+<d:input id="i"><d:inputExpression typeRef="%s"><d:text>due</d:text></d:inputExpression></d:input><d:output id="o"/>
+<d:rule id="r1"><d:inputEntry><d:text>%s</d:text></d:inputEntry><d:outputEntry><d:text>"late"</d:text></d:outputEntry></d:rule>
+</d:decisionTable></d:decision>
+<process id="main" isExecutable="true"><startEvent id="start"/><businessRuleTask id="b"><extensionElements><zeebe:calledDecision decisionId="when" resultVariable="result"/></extensionElements></businessRuleTask><userTask id="u"/>
+<sequenceFlow id="f1" sourceRef="start" targetRef="b"/><sequenceFlow id="f2" sourceRef="b" targetRef="u"/></process></definitions>`
+
 const namesFile = `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:d="https://www.omg.org/spec/DMN/20230324/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="t">
 <d:definitions>
 <d:itemDefinition name="tOrder"><d:itemComponent name="cut-off"/></d:itemDefinition>
