@@ -272,6 +272,23 @@ func TestLargeBodiesArriveWhole(t *testing.T) {
 	}
 }
 
+// TestTheTimeForABodyEndsWithIt: its deadline must not end the answer that comes later.
+func TestTheTimeForABodyEndsWithIt(t *testing.T) {
+	s := serveHandler(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		<-time.After(150 * time.Millisecond)
+		fmt.Fprint(w, n)
+	})
+	cfg := quiet(s.URL)
+	cfg.Limits.BodyPause, cfg.Limits.Memory, cfg.Limits.Spool, cfg.State = 50*time.Millisecond, 100, 1000, t.TempDir()
+	w := start(t, cfg)
+	for _, size := range []int{50, 500, 5000} {
+		if res, body := w.do("POST", "/x", strings.Repeat("x", size)); res.StatusCode != 200 || body != fmt.Sprint(size) {
+			t.Errorf("%d bytes: %d %s", size, res.StatusCode, body)
+		}
+	}
+}
+
 func TestRequestsAreHeldUntilAServerIsReady(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
