@@ -55,6 +55,7 @@ func (p *parser) activity(n *Node, e *element) {
 	n.ForCompensation = isTrue(e.attr("isForCompensation"))
 	n.Inputs, n.Outputs = p.mappings(e)
 	n.Loop = p.loop(e)
+	p.copies(n, e)
 	if n.Kind.IsSubProcess() {
 		n.Inputs = append(p.dataObjects(e), n.Inputs...)
 	}

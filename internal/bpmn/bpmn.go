@@ -118,6 +118,7 @@ type Node struct {
 	Initiator       string      // start events: the variable that takes who started the process
 	Inputs          []Mapping   // evaluated when the activity starts, into its own scope
 	Outputs         []Mapping   // evaluated when it completes, into the enclosing scope
+	CC              []CC        // whom to tell when it starts or ends
 	Listeners       []*Listener // execution and task listeners that carry an expression
 }
 
@@ -263,6 +264,7 @@ type User struct {
 	Properties       map[string]string
 	Assignment       string // paceline: starter, superior, head, unit ... see docs
 	CandidateStarter bool
+	Policies         []Policy
 }
 
 // Work is a piece of machine work. Type names the job handler; a script or an

@@ -80,6 +80,7 @@ func (p *parser) ownUser(u *User, e *element) {
 	u.Assignment = e.paceline("assignment")
 	u.CandidateStarter = isTrue(e.paceline("candidateStarter"))
 	u.Returnable = isTrue(e.paceline("returnable"))
+	p.policies(u, e)
 	for _, x := range e.extensions("field", nsPaceline) {
 		right := x.attr("right")
 		switch right {

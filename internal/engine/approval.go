@@ -40,6 +40,11 @@ func (r *run) enterApproval(a *activation) error {
 			return err
 		}
 	}
+	copies, err := r.copies(a, false)
+	if err != nil {
+		return err
+	}
+	r.effects = append(r.effects, copies...)
 	a.body = &loopBody{ballot: &ballot{}}
 	a.phase = holding
 	r.effects = append(r.effects, FormGroup{

@@ -199,6 +199,11 @@ type (
 		CandidateUsers  []string
 		CandidateGroups []string
 	}
+	// Notify tells people of a step: they are asked for nothing.
+	Notify struct {
+		Node *bpmn.Node
+		To   []string // terms
+	}
 	// OpenJob asks for a piece of machine work.
 	OpenJob struct {
 		Job  ID
@@ -282,6 +287,7 @@ func (OpenTask) effect()      {}
 func (ChangeTask) effect()    {}
 func (CloseTask) effect()     {}
 func (FormGroup) effect()     {}
+func (Notify) effect()        {}
 func (OpenJob) effect()       {}
 func (CloseJob) effect()      {}
 func (ArmTimer) effect()      {}

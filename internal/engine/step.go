@@ -163,6 +163,11 @@ func (r *run) perform(a *activation) error {
 	if err := r.listen(a, "start"); err != nil {
 		return err
 	}
+	copies, err := r.copies(a, false)
+	if err != nil {
+		return err
+	}
+	r.effects = append(r.effects, copies...)
 	return a.node.behave.enter(r, a)
 }
 
@@ -187,7 +192,12 @@ func (r *run) leave(a *activation) error {
 			return err
 		}
 	}
+	copies, err := r.copies(a, true)
+	if err != nil {
+		return err
+	}
 	if a.loop > 0 {
+		r.effects = append(r.effects, copies...)
 		return r.leaveLoop(a)
 	}
 	if a.body != nil {
@@ -201,6 +211,7 @@ func (r *run) leave(a *activation) error {
 	if err != nil {
 		return err
 	}
+	r.effects = append(r.effects, copies...)
 	r.end(a, Completed)
 	if enough {
 		r.closeAdHoc(a.up, a)

@@ -23,6 +23,7 @@ const maxTerms = 200
 //	head:UNIT        the head of a unit
 //	superior         who stands above the requester: the superior named with the user, else the unit's head
 //	superior:N       N levels up, 1 to 10
+//	superiors:N      everybody from 1 to N levels up, as far as the line goes; candidates only
 //	starter          the requester
 //
 // A unit means everybody in it and in the units and posts below.
@@ -91,6 +92,10 @@ type resolver struct {
 func (r *resolver) candidate(term string, bare Kind) {
 	if len(r.found) >= maxTerms {
 		r.problem("more than %d candidates", maxTerms)
+		return
+	}
+	if levels, ok := strings.CutPrefix(term, "superiors:"); ok {
+		r.line(levels)
 		return
 	}
 	if id := r.principal(term, bare); id != 0 && !slices.Contains(r.found, id) {
@@ -177,6 +182,27 @@ func (r *resolver) superior(levels string) db.ID {
 		}
 	}
 	return r.someone(r.d.Superior(r.requester, n), fmt.Sprintf("nobody stands %d level(s) above %q", n, r.d.Name(r.requester)))
+}
+
+// line adds everybody who stands above the requester, nearest first.
+func (r *resolver) line(levels string) {
+	n, err := strconv.Atoi(levels)
+	if err != nil || n < 1 || n > MaxSuperiors {
+		r.problem("superiors:%s: the level is a number from 1 to %d", levels, MaxSuperiors)
+		return
+	}
+	for i := range n {
+		u := r.d.Superior(r.requester, i+1)
+		switch {
+		case u == nil && i == 0:
+			r.problem("nobody stands above %q", r.d.Name(r.requester))
+			return
+		case u == nil:
+			return
+		case !slices.Contains(r.found, u.ID):
+			r.found = append(r.found, u.ID)
+		}
+	}
 }
 
 func (r *resolver) someone(u *User, otherwise string) db.ID {

@@ -1,7 +1,10 @@
 package ticket_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/errs"
@@ -98,4 +101,113 @@ func TestSignersAreAddedAndRemoved(t *testing.T) {
 		}
 		must(t, process.NewQuery(w.db, w.apps).Replay(ctx, id))
 	})
+}
+
+// office publishes an app with one kind of ticket, whose process is the tasks one after the other.
+func (w *world) office(tasks ...string) {
+	w.t.Helper()
+	process, from := "", "opened"
+	for i, task := range tasks {
+		id := fmt.Sprintf("step%d", i+1)
+		process += strings.Replace(task, "<task", `<userTask id="`+id+`" name="`+id+`"`, 1) + fmt.Sprintf(`<sequenceFlow id="to_%s" sourceRef="%s" targetRef="%s"/>`, id, from, id)
+		from = id
+	}
+	process += `<sequenceFlow id="to_end" sourceRef="` + from + `" targetRef="closed"/>`
+	w.publish(w.t.Context(), fstest.MapFS{
+		"app.yaml":           {Data: []byte("id: office\nname: Office\nlanguage: en\ntickets:\n  - {id: request, name: Request, process: request, form: request, title: '=\"A request\"', requester: {withdraw: true, cancel: true}}\n")},
+		"forms/request.json": {Data: []byte(`{"type": "default", "components": [{"type": "textfield", "key": "about", "label": "About"}]}`)},
+		"processes/request.bpmn": {Data: []byte(`<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:p="https://paceline.dev/bpmn/1.0" targetNamespace="t">
+<process id="request" name="Request" isExecutable="true"><startEvent id="opened"/>` + process + `<endEvent id="closed"/></process></definitions>`)},
+	})
+}
+
+// request opens a ticket of the office.
+func (w *world) request(login string) ticket.Opened {
+	w.t.Helper()
+	opened, err := w.tickets.Open(w.t.Context(), w.as(login), ticket.Draft{App: "office", Kind: "request"})
+	must(w.t, err)
+	return opened
+}
+
+// notes are the notes of the ticket's history that the system made.
+func (w *world) notes(login string, id db.ID) string {
+	w.t.Helper()
+	page, err := w.tickets.History(w.t.Context(), w.as(login), id, "", 0)
+	must(w.t, err)
+	var notes []string
+	for _, e := range page.Items {
+		if e.Actor.ID == 0 && e.Note != "" {
+			notes = append(notes, e.Note)
+		}
+	}
+	must(w.t, process.NewQuery(w.db, w.apps).Replay(w.t.Context(), id))
+	return strings.Join(notes, " | ")
+}
+
+const outcomes = ` p:outcomes="approve,reject"`
+
+// TestAssignmentPolicies: what the rules of an office do instead of asking, and that the history says why.
+func TestAssignmentPolicies(t *testing.T) {
+	policy := func(assign, attributes string) string {
+		return `<task ` + assign + outcomes + `><extensionElements><p:policy ` + attributes + `/></extensionElements></userTask>`
+	}
+	ask := func(assign string) string { return `<task ` + assign + outcomes + `/>` }
+	for name, c := range map[string]struct {
+		tasks    []string
+		by       string // opens the ticket
+		complete []string
+		has      string // who has the ticket then; empty: it is closed
+		notes    string
+	}{
+		"nobody, pass":     {[]string{policy(`p:candidateGroups="ghosts"`, `when="nobody" do="pass"`)}, "staff1", nil, "", "nobody was found for the step: pass"},
+		"nobody, reject":   {[]string{policy(`p:candidateGroups="ghosts"`, `when="nobody" do="reject"`)}, "staff1", nil, "", "nobody was found for the step: reject"},
+		"nobody, fallback": {[]string{policy(`p:candidateGroups="ghosts"`, `when="nobody" do="assign" to="user:hr1"`)}, "staff1", nil, "hr1", "nobody was found for the step: assign"},
+		"nobody, superior": {[]string{policy(`p:candidateGroups="ghosts"`, `when="nobody" do="superior"`)}, "staff1", nil, "sales-manager", "nobody was found for the step: superior"},
+		"requester, pass": {[]string{policy(`p:assignee="staff1"`, `when="requester" do="pass"`), ask(`p:assignee="hr1"`)}, "staff1", nil, "hr1",
+			"Sample Staff 1 is the requester: pass"},
+		"requester, superior": {[]string{policy(`p:assignee="staff1"`, `when="requester" do="superior"`)}, "staff1", nil, "sales-manager",
+			"Sample Staff 1 is the requester: superior"},
+		"another requester": {[]string{policy(`p:assignee="staff1"`, `when="requester" do="pass"`)}, "staff2", nil, "staff1", ""},
+		"repeat, pass": {[]string{ask(`p:assignee="hr1"`), policy(`p:assignee="hr1"`, `when="repeat" do="pass"`), ask(`p:assignee="desk1"`)}, "staff1", []string{"hr1"}, "desk1",
+			"Sample HR 1 completed the step before: pass"},
+		"a group that is one person": {[]string{policy(`p:candidateGroups="hr"`, `when="requester" do="superior"`)}, "hr1", nil, "director", "Sample HR 1 is the requester: superior"},
+		"in a group": {[]string{`<task p:candidateUsers="staff1, hr1"` + outcomes + `><extensionElements><p:approval/><p:policy when="requester" do="pass"/></extensionElements></userTask>`}, "staff1", nil, "hr1",
+			"Sample Staff 1 is the requester: pass"},
+		"a group of the requester": {[]string{`<task p:candidateUsers="staff1"` + outcomes + `><extensionElements><p:approval/><p:policy when="requester" do="pass"/></extensionElements></userTask>`}, "staff1", nil, "",
+			"Sample Staff 1 is the requester: pass"},
+		"all superiors in turn": {[]string{`<task p:assignment="superiors:2"` + outcomes + `><extensionElements><p:approval mode="inTurn"/></extensionElements></userTask>`}, "staff1", []string{"sales-manager"}, "director", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldOn(t, "sqlite")
+			w.office(c.tasks...)
+			id := w.request(c.by).ID
+			for _, login := range c.complete {
+				w.complete(login, w.one(login, ticket.Mine, id), "approve", "")
+			}
+			if c.has != "" && !w.has(c.has, id) {
+				t.Errorf("%s does not have it", c.has)
+			}
+			view, err := w.tickets.Show(t.Context(), w.as(c.by), id)
+			must(t, err)
+			if closed := view.Status == ticket.Closed; closed != (c.has == "") {
+				t.Errorf("the ticket is %s", view.Status)
+			}
+			if got := w.notes(c.by, id); got != c.notes {
+				t.Errorf("the history says %q, not %q", got, c.notes)
+			}
+		})
+	}
+}
+
+// TestReturnedWorkIsNotSkipped: work that comes back to a step is asked of who did it before, and goes straight back.
+func TestReturnedWorkIsNotSkipped(t *testing.T) {
+	w := newWorldOn(t, "sqlite")
+	w.office(`<task p:assignee="hr1"`+outcomes+`><extensionElements><p:policy when="repeat" do="pass"/></extensionElements></userTask>`, `<task p:assignee="desk1"`+outcomes+`/>`)
+	id := w.request("staff1").ID
+	w.complete("hr1", w.one("hr1", ticket.Mine, id), "approve", "")
+	it := w.one("desk1", ticket.Mine, id)
+	_, err := w.tickets.Return(t.Context(), w.as("desk1"), it.Task, 0, "step1", true, "look again")
+	must(t, err)
+	w.complete("hr1", w.one("hr1", ticket.Mine, id), "approve", "")
+	w.one("desk1", ticket.Mine, id) // straight back
 }

@@ -23,12 +23,19 @@ func (s *Service) Assign(ctx context.Context, a process.Assignment) (process.Ass
 		Requester: requester, Assignee: a.Task.Assignee,
 		CandidateUsers: a.Task.CandidateUsers, CandidateGroups: a.Task.CandidateGroups,
 	}
-	if user, loop := a.Task.Node.User, a.Task.Node.Loop; user != nil && (loop == nil || loop.Approval == nil) {
+	user, loop := a.Task.Node.User, a.Task.Node.Loop
+	vote := loop != nil && loop.Approval != nil // whose members are known already
+	if user != nil && !vote {
 		want.Assignment = user.Assignment
 	}
 	dir := s.org.Directory()
-	found := dir.Resolve(want)
-	out := process.Assigned{Assignee: found.Assignee, Candidates: found.Candidates, Problem: found.Problem}
+	found, out := dir.Resolve(want), process.Assigned{}
+	if user != nil && !vote && len(user.Policies) > 0 {
+		p := s.policiesOf(a.Transition, a.Task.Node, requester)
+		found, out.Then = p.apply(a.Task, found)
+		out.Why = p.why()
+	}
+	out.Assignee, out.Candidates, out.Problem = found.Assignee, found.Candidates, found.Problem
 	if u := dir.User(found.Assignee); u != nil {
 		out.AssigneeName, out.Login = u.Name, u.Login
 	}

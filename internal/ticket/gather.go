@@ -3,6 +3,7 @@ package ticket
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/paceline/paceline/internal/bpmn"
 	"github.com/paceline/paceline/internal/db"
@@ -23,7 +24,8 @@ func (s *Service) Gather(ctx context.Context, g process.Gathering) (engine.Group
 		Requester: requester, Assignee: g.Group.Assignee, Assignment: g.Group.Node.User.Assignment,
 		CandidateUsers: g.Group.CandidateUsers, CandidateGroups: g.Group.CandidateGroups,
 	})
-	e := electorate{dir: dir, approval: approval}
+	p := s.policiesOf(g.Transition, g.Group.Node, requester)
+	e := electorate{dir: dir, approval: approval, policies: p}
 	for _, v := range approval.Voters {
 		e.voters = append(e.voters, dir.Resolve(org.Want{Requester: requester, CandidateUsers: []string{v.Is}}).Candidates)
 	}
@@ -33,15 +35,23 @@ func (s *Service) Gather(ctx context.Context, g process.Gathering) (engine.Group
 	for _, principal := range found.Candidates {
 		e.add(principal)
 	}
-	return engine.GroupFormed{Group: g.Group.Group, Members: e.members, Reason: found.Problem}, nil
+	formed := engine.GroupFormed{Group: g.Group.Group}
+	if len(e.members) == 0 {
+		formed.Verdict = e.without()
+	}
+	formed.Members, formed.Reason = e.members, strings.Join(append(p.reasons, found.Problem), "; ")
+	formed.Reason = strings.TrimSuffix(formed.Reason, "; ")
+	return formed, nil
 }
 
 // electorate collects members, each once.
 type electorate struct {
 	dir      *org.Directory
 	approval *bpmn.Approval
+	policies *policies
 	voters   [][]db.ID // the principals that each of the approval's voters means
 	members  []engine.Member
+	skipped  engine.Verdict // what a policy did to the last member that it left out
 }
 
 // add adds what a principal stands for: a person, all people of a group, or one of them.
@@ -52,8 +62,53 @@ func (e *electorate) add(principal db.ID) {
 		return
 	}
 	for _, u := range e.dir.Members(principal) {
-		e.join(u.Login, e.dir.Principals(u.ID))
+		e.person(u)
 	}
+}
+
+// person adds a person, or whom a policy wants instead. A member whom a policy passes is left out.
+func (e *electorate) person(u *org.User) {
+	e.policies.applied = map[bpmn.PolicyCase]bool{}
+	for {
+		policy := e.policies.judge(u.ID)
+		switch policy.Do {
+		case "":
+			e.join(u.Login, e.dir.Principals(u.ID))
+			return
+		case bpmn.PolicyPass, bpmn.PolicyReject:
+			e.skipped = verdicts[policy.Do]
+			return
+		}
+		instead, one := sole(e.dir, e.policies.instead(policy, u.ID))
+		if !one || instead == 0 {
+			return
+		}
+		u = e.dir.User(instead)
+	}
+}
+
+var verdicts = map[bpmn.PolicyAction]engine.Verdict{bpmn.PolicyPass: engine.Passes, bpmn.PolicyReject: engine.Rejects}
+
+// without decides for a group without members: as the policy did that left them out, else by the policy
+// for nobody.
+func (e *electorate) without() engine.Verdict {
+	if e.skipped != "" {
+		return e.skipped
+	}
+	policy := e.policies.judge(0)
+	switch policy.Do {
+	case "":
+	case bpmn.PolicyPass, bpmn.PolicyReject:
+		return verdicts[policy.Do]
+	default:
+		found := e.policies.instead(policy, 0)
+		for _, principal := range append(found.Candidates, found.Assignee) {
+			for _, u := range e.dir.Members(principal) {
+				e.join(u.Login, e.dir.Principals(u.ID))
+			}
+		}
+	}
+	return ""
 }
 
 // join adds a member who is, or is in, the principals.
