@@ -21,9 +21,8 @@ import (
 	"github.com/paceline/paceline/internal/gateway/upstream"
 )
 
-// balancer starts a real nginx or haproxy on the exported configuration and gives its
-// address. Without the program, or the right to run it, the test is skipped.
-func balancer(t *testing.T, name string, cfg gateway.Config) string {
+// findBalancer gives the program, or skips the test without it or the right to run it.
+func findBalancer(t *testing.T, name string) string {
 	t.Helper()
 	program, err := exec.LookPath(name)
 	if err != nil {
@@ -35,6 +34,14 @@ func balancer(t *testing.T, name string, cfg gateway.Config) string {
 		}
 		t.Skipf("%s is needed, nginx as root: test/tools installs it", name)
 	}
+	return program
+}
+
+// balancer starts a real nginx or haproxy on the exported configuration and gives its
+// address.
+func balancer(t *testing.T, name string, cfg gateway.Config) string {
+	t.Helper()
+	program := findBalancer(t, name)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +210,32 @@ func TestIPHashAgreesWithNginx(t *testing.T) {
 		_, b := theirs.do("GET", "/", "", "X-Forwarded-For", client)
 		if a != b {
 			t.Errorf("%s: ours goes to %s, nginx's to %s", client, a, b)
+		}
+	}
+}
+
+// TestExportedFilesWithTLSAreAccepted has the programs check what the test above leaves out.
+func TestExportedFilesWithTLSAreAccepted(t *testing.T) {
+	dir := t.TempDir()
+	cfg := exported(map[string]upstream.Config{"main": {Policy: upstream.RoundRobin}, "a": {Policy: upstream.Cookie, MaxFails: -1, SlowStart: -1}})
+	cfg.Listen, cfg.Proxies = ":8100", nil
+	cfg.TLS = gateway.TLS{Listen: "[::]:8443", Cert: filepath.Join(dir, "c.pem"), Key: filepath.Join(dir, "c.pem.key")}
+	writeCert(t, cfg.TLS.Cert, cfg.TLS.Key, "x")
+	for _, name := range gateway.Exports {
+		program, args := findBalancer(t, name), []string{"-c", "-f"}
+		if name == "nginx" {
+			args = []string{"-t", "-g", "pid " + dir + "/pid;", "-c"}
+		}
+		var text bytes.Buffer
+		if err := gateway.Export(&text, name, cfg); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, name+".conf")
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(program, append(args, file)...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s\n%s", name, err, out, text.String())
 		}
 	}
 }

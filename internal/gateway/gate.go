@@ -56,6 +56,9 @@ const (
 )
 
 const (
+	lingering = 200 * time.Millisecond
+	maxLinger = 4 << 20
+
 	refusedMethod = "REFUSED"
 	refusedText   = refusedMethod + " / HTTP/1.1\r\nHost: refused\r\n\r\n"
 	preface       = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -216,6 +219,17 @@ func (g *gate) SetReadDeadline(t time.Time) error {
 // SetDeadline is SetReadDeadline and SetWriteDeadline.
 func (g *gate) SetDeadline(t time.Time) error {
 	return errors.Join(g.SetReadDeadline(t), g.SetWriteDeadline(t))
+}
+
+// CloseWrite is used by net/http before it closes a connection on which more may come.
+func (g *gate) CloseWrite() error { return closeWrite(g.Conn) }
+
+// Close gives a client that still sends what was refused a moment to read why.
+func (g *gate) Close() error {
+	if g.refusal.Load() != nil && closeWrite(g.Conn) == nil && g.Conn.SetReadDeadline(time.Now().Add(lingering)) == nil {
+		_, _ = io.CopyN(io.Discard, g.Conn, maxLinger)
+	}
+	return g.Conn.Close()
 }
 
 // earlier gives the earlier of two deadlines, of which zero is none.

@@ -99,6 +99,16 @@ type counted struct {
 	once  sync.Once
 }
 
+// CloseWrite lets a client read to the end what is closed behind it.
+func (c *counted) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 func (c *counted) Close() error {
 	c.once.Do(c.leave)
 	return c.Conn.Close()

@@ -28,7 +28,7 @@ func refused(r *http.Request, path string) (refusal, bool) {
 		return refusal{http.StatusMethodNotAllowed, r.Method + " is not served"}, true
 	case !isToken(r.Method):
 		return badRequest("malformed method"), true
-	case !visible(r.RequestURI):
+	case !visible(r.RequestURI) || strings.Contains(r.RequestURI, "#"):
 		return badRequest("malformed target"), true
 	case !plainPath(path):
 		return badRequest("a path that is not in its plain form"), true

@@ -89,6 +89,7 @@ func TestRefusals(t *testing.T) {
 		{"broken encoding", "GET /x%4 HTTP/1.1\r\n" + host + "\r\n", 400},
 		{"empty segment", "GET //x HTTP/1.1\r\n" + host + "\r\n", 400},
 		{"fragment", "GET /x#y HTTP/1.1\r\n" + host + "\r\n", 400},
+		{"fragment behind a query", "GET /x?a#b HTTP/1.1\r\n" + host + "\r\n", 400},
 		{"asterisk", "OPTIONS * HTTP/1.1\r\n" + host + "\r\n", 400},
 
 		{"fine", "GET /fine HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n", 200},
@@ -189,6 +190,33 @@ func TestSlowClientsAreSentAway(t *testing.T) {
 		if err != nil || !strings.HasPrefix(string(answer), want) {
 			t.Errorf("%q: %q, %v", text, answer, err)
 		}
+	}
+}
+
+// TestARefusalCanBeReadByAClientThatStillSends sends more than the buffers on the way hold.
+func TestARefusalCanBeReadByAClientThatStillSends(t *testing.T) {
+	cfg := quiet(serveHandler(t, echo).URL)
+	cfg.Limits.Body = 1000
+	w := start(t, cfg)
+	for head, want := range map[string]int{
+		"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\nTransfer-Encoding: chunked\r\n\r\n": 400,
+		"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n":                               413,
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			io.WriteString(c, head+strings.Repeat("x", 2_000_000))
+		}()
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || res.StatusCode != want {
+			t.Errorf("%q: %v, %v", head, res, err)
+		}
+		c.Close()
+		<-sent
 	}
 }
 

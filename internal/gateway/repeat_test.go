@@ -250,6 +250,27 @@ func TestBodiesInMemoryAndOnDiskAreRepeatedLargerOnesNot(t *testing.T) {
 	}
 }
 
+// TestAnEarlyAnswerToALargeBodyIsNoFailure has a server that answers without reading.
+func TestAnEarlyAnswerToALargeBodyIsNoFailure(t *testing.T) {
+	addresses, count := twoServers(t, func(_ int64, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) })
+	for name, memory := range map[string]int64{"repeatable": 16 << 20, "streamed": 1 << 10} {
+		t.Run(name, func(t *testing.T) {
+			count.Store(0)
+			cfg := quiet(addresses...)
+			cfg.Limits.Memory, cfg.Limits.Spool = memory, memory
+			w := start(t, cfg)
+			res, err := w.client.Post(w.url+"/x", "text/plain", bytes.NewReader(make([]byte, 10<<20)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusRequestEntityTooLarge || count.Load() != 1 {
+				t.Errorf("%d after %d requests", res.StatusCode, count.Load())
+			}
+		})
+	}
+}
+
 func TestLargeBodiesArriveWhole(t *testing.T) {
 	want := bytes.Repeat([]byte("0123456789abcdef"), 40_000)
 	s := serveHandler(t, func(w http.ResponseWriter, r *http.Request) {
