@@ -149,7 +149,7 @@ func (p *parser) compensate(k *element, from, to *Node) {
 	case !p.compensates(from):
 		return
 	case !isForCompensation:
-		p.looser(k, "10.7.2", "set isForCompensation=\"true\"", "the compensation activity %q is not marked as one", to.ID)
+		p.fail(k, "10.7.2", "set isForCompensation=\"true\"", "the compensation activity %q is not marked as one", to.ID)
 	}
 	if other := from.AttachedTo.CompensatedBy; other != nil && other != to {
 		p.looser(k, "10.7.2", "keep one, or make a sub-process of them", "%q has a second compensation activity", from.AttachedTo.ID)

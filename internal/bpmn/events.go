@@ -72,7 +72,7 @@ func (p *parser) event(n *Node, e *element) {
 	case SignalEvent:
 		p.signalEvent(d, x)
 	case ErrorEvent:
-		p.errorEvent(d, n, x)
+		p.errorEvent(d, x)
 	case EscalationEvent:
 		d.Name, d.NameExpr = p.eventName(x, "escalationRef", "escalation", "escalationCode")
 		d.CodeVariable = x.vendor("escalationCodeVariable")
@@ -157,9 +157,8 @@ func (p *parser) correlationKey(x *element) *Expression {
 	return nil
 }
 
-// errorEvent resolves the error. A thrown one has a code: that of the error or, where
-// vendor models leave it out, its id.
-func (p *parser) errorEvent(d *EventDefinition, n *Node, x *element) {
+// errorEvent resolves the error, and the variables that take what was thrown.
+func (p *parser) errorEvent(d *EventDefinition, x *element) {
 	d.Name, d.NameExpr = p.eventName(x, "errorRef", "error", "errorCode")
 	d.CodeVariable = x.vendor("errorCodeVariable")
 	if d.CodeVariable == "" {
@@ -168,9 +167,6 @@ func (p *parser) errorEvent(d *EventDefinition, n *Node, x *element) {
 	d.MessageVar = x.vendor("errorMessageVariable")
 	if target := p.ids[ref(x.attr("errorRef"))]; target != nil && target.vendor("errorMessage") != "" {
 		d.Message = p.template(target, target.vendor("errorMessage"), Warning)
-	}
-	if n.Kind == EndEvent && d.Name == "" && p.lenient {
-		d.Name = ref(x.attr("errorRef"))
 	}
 }
 

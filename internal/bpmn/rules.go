@@ -39,6 +39,7 @@ func (p *parser) scopeRules(s *Scope, parent *Node) {
 	if !p.lenient {
 		p.listRules(s)
 	}
+	p.triggers(s)
 	starts, ends := len(ofKind(s, StartEvent)) > 0, len(ofKind(s, EndEvent)) > 0
 	for _, n := range s.Nodes {
 		e := p.source[n]

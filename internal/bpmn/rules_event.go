@@ -118,7 +118,7 @@ func (p *parser) triggerRules(n *Node, x *element) {
 		}
 	case EscalationEvent:
 		if throws && n.Event.Name == "" && n.Event.NameExpr == nil {
-			p.looser(x, "10.5.5", "name an escalation that has an escalationCode", "the escalation that is thrown has no code")
+			p.fail(x, "10.5.5", "name an escalation that has an escalationCode", "the escalation that is thrown has no code")
 		}
 	case ConditionalEvent:
 		if x.child("condition") == nil {

@@ -143,6 +143,10 @@ var invalid = []struct{ name, src, want string }{
 	{"compensate nothing", plain(around("c", "c", `<intermediateThrowEvent id="c"><compensateEventDefinition activityRef="no"/></intermediateThrowEvent>`)), "to compensate does not exist"},
 	{"compensate elsewhere", plain(around("c", "q", `<intermediateThrowEvent id="c"><compensateEventDefinition activityRef="in"/></intermediateThrowEvent><subProcess id="q"><task id="in"/></subProcess><sequenceFlow id="x" sourceRef="c" targetRef="q"/>`)), "not in the scope"},
 
+	{"caught twice", plain(around("a", "a", `<task id="a"/>`+boundaryError("b1")+boundaryError("b2"))), "waits at the same place for the same error"},
+	{"started twice", plain(startWith(`<messageEventDefinition messageRef="msg"><operationRef>op</operationRef></messageEventDefinition>`) + `<startEvent id="s2"><messageEventDefinition messageRef="msg"><operationRef>op</operationRef></messageEventDefinition></startEvent><sequenceFlow id="g" sourceRef="s2" targetRef="e"/>`), "waits at the same place for the same message"},
+	{"handled twice", plain(around("a", "a", `<task id="a"/>`+errorHandler("h1")+errorHandler("h2"))), "waits at the same place for the same error"},
+
 	{"message of nothing", plain(around("c", "c", `<intermediateCatchEvent id="c"><messageEventDefinition messageRef="no"><operationRef>op</operationRef></messageEventDefinition></intermediateCatchEvent>`)), `message "no" does not exist`},
 	{"message not named", plain(around("c", "c", `<intermediateCatchEvent id="c"><messageEventDefinition><operationRef>op</operationRef></messageEventDefinition></intermediateCatchEvent>`)), "names no message"},
 	{"message without operation", plain(around("c", "c", `<intermediateCatchEvent id="c"><messageEventDefinition messageRef="msg"/></intermediateCatchEvent>`)), "names no operation"},
@@ -240,6 +244,14 @@ func boundarySignal(host string) string {
 	return `<boundaryEvent id="b" attachedToRef="` + host + `"><signalEventDefinition signalRef="sig"/></boundaryEvent><sequenceFlow id="bf" sourceRef="b" targetRef="e"/>`
 }
 
+func boundaryError(id string) string {
+	return `<boundaryEvent id="` + id + `" attachedToRef="a"><errorEventDefinition errorRef="err"/></boundaryEvent><sequenceFlow id="` + id + `f" sourceRef="` + id + `" targetRef="e"/>`
+}
+
+func errorHandler(id string) string {
+	return `<subProcess id="` + id + `" triggeredByEvent="true">` + strings.NewReplacer(`"s"`, `"`+id+`s"`, `"e"`, `"`+id+`e"`, `"f"`, `"`+id+`f"`).Replace(startWith(`<errorEventDefinition errorRef="err"/>`)) + `</subProcess>`
+}
+
 func timerOf(tag, value string) string {
 	return "<timerEventDefinition><" + tag + formal + ">" + value + "</" + tag + "></timerEventDefinition>"
 }
@@ -296,6 +308,7 @@ func TestValid(t *testing.T) {
 		"links":                        linked(`<target>l2</target>`, `<source>l1</source>`),
 		"boundary":                     around("a", "a", `<task id="a"/>`+boundarySignal("a")),
 		"definition outside the event": `<process id="p">` + endWith(`<eventDefinitionRef>shared</eventDefinitionRef>`) + `</process><errorEventDefinition id="shared" errorRef="err"/>`,
+		"one handler":                  around("a", "a", `<task id="a"/>`+errorHandler("h1")+boundaryError("b1")),
 		"error end":                    endWith(`<errorEventDefinition errorRef="err"/>`),
 		"message start":                startWith(`<messageEventDefinition messageRef="msg"><operationRef>op</operationRef></messageEventDefinition>`),
 		"timer":                        around("c", "c", `<intermediateCatchEvent id="c">`+timerOf("timeCycle", "R4/PT1S")+`</intermediateCatchEvent>`),
