@@ -18,8 +18,8 @@ type conn struct {
 	reused bool // it has carried an exchange before this one
 	since  time.Time
 
-	buf    *[bufSize]byte
-	r, w   int // buf[r:w] is received and not yet used
+	buf    *[bufSize]byte // nil while idle
+	r, w   int            // buf[r:w] is received and not yet used
 	out    []byte
 	raw    []byte // the head of the answer; head points into it
 	head   http1.Head

@@ -166,6 +166,7 @@ func (s *Server) take(fresh bool) *conn {
 		s.idle = s.idle[:n-1]
 		s.busy[c] = struct{}{}
 		s.mu.Unlock()
+		c.buf = buffers.Get().(*[bufSize]byte)
 		if age := time.Since(c.since); age < s.pool.config().IdleTimeout && (age < 10*time.Millisecond || stillOpen(c.net)) {
 			return c
 		}
@@ -188,6 +189,8 @@ func (s *Server) release(c *conn, keep bool) {
 	c.mu.Unlock()
 	if keep {
 		c.reused, c.since = true, time.Now()
+		buffers.Put(c.buf) // it is empty, and an idle connection needs none
+		c.buf = nil
 		s.idle = append(s.idle, c)
 	}
 	s.mu.Unlock()
