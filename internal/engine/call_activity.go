@@ -4,7 +4,8 @@ import "github.com/paceline/paceline/internal/feel"
 
 // A call activity starts another process and rests until that has ended (BPMN 13.3.4). The called
 // instance gets the inputs, or every visible variable where the model declares none; what it
-// leaves behind comes back the same way. Ended by an error it hands out only what the model declares.
+// leaves behind comes back the same way, also with an escalation. Ended by an error it hands out only
+// what the model declares.
 var callActivity = &behaviour{enter: func(r *run, a *activation) error {
 	c := a.node.Call
 	if c == nil {
@@ -87,6 +88,7 @@ func (ev ChildEscalated) apply(r *run) error {
 	if err != nil {
 		return err
 	}
-	r.throwEscalation(a, ev.Code, ev.Vars)
+	_ = r.takeBack(a, ev.Vars) // what cannot be had yet comes when the called instance ends
+	r.throwEscalation(a, ev.Code, nil)
 	return nil
 }

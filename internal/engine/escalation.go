@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+
 	"github.com/paceline/paceline/internal/bpmn"
 	"github.com/paceline/paceline/internal/feel"
 )
@@ -35,6 +37,8 @@ func (r *run) throwEscalation(a *activation, code string, vars feel.Vars) {
 		}
 	}
 	if r.st.parent != 0 {
-		r.effects = append(r.effects, Escalate{Code: code, Vars: vars})
+		all := r.st.Vars() // the caller takes its outputs from them
+		maps.Copy(all, vars)
+		r.effects = append(r.effects, Escalate{Code: code, Vars: all})
 	}
 }
