@@ -3,6 +3,7 @@ package ticket
 import (
 	"context"
 
+	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
@@ -57,26 +58,22 @@ func (s *Service) Cancel(ctx context.Context, actor *org.Actor, ticket db.ID, re
 	return s.end(ctx, actor, ticket, reason, engine.Cancel{Reason: reason})
 }
 
-// requesterPolicy is what a ticket's requester may do.
-type requesterPolicy struct{ Withdraw, Cancel bool }
-
 // own reads a ticket that the actor may see and what its kind lets its requester do.
-func (s *Service) own(ctx context.Context, actor *org.Actor, id db.ID) (Ticket, requesterPolicy, error) {
+func (s *Service) own(ctx context.Context, actor *org.Actor, id db.ID) (t Ticket, policy app.RequesterPolicy, err error) {
 	if err := actor.Require(org.OpenTickets); err != nil {
-		return Ticket{}, requesterPolicy{}, err
+		return t, policy, err
 	}
-	t, err := s.find(ctx, actor, id)
-	if err != nil {
-		return t, requesterPolicy{}, err
+	if t, err = s.find(ctx, actor, id); err != nil {
+		return t, policy, err
 	}
 	live, err := s.versionOf(ctx, id)
 	if err != nil {
-		return t, requesterPolicy{}, err
+		return t, policy, err
 	}
 	if kind := live.Kind(t.Kind); kind != nil {
-		return t, requesterPolicy{kind.Requester.Withdraw, kind.Requester.Cancel}, nil
+		policy = kind.Requester
 	}
-	return t, requesterPolicy{}, nil
+	return t, policy, nil
 }
 
 func (s *Service) end(ctx context.Context, actor *org.Actor, ticket db.ID, note string, event engine.Event) (Ended, error) {
