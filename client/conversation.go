@@ -106,8 +106,3 @@ func (c *Client) Unwatch(ctx context.Context, ticket, user string) error {
 	_, err := send[nothing](ctx, c, http.MethodDelete, ticketPath(ticket, "/watchers/")+url.PathEscape(user), nil)
 	return err
 }
-
-// Incidents lists what cannot go on without a person, oldest first.
-func (c *Client) Incidents(ctx context.Context, p Paging) (Page[Incident], error) {
-	return get[Page[Incident]](ctx, c, "/incidents", p.query())
-}

@@ -51,17 +51,6 @@ type Form struct {
 	Data   json.RawMessage   `json:"data"`
 }
 
-// Incident is something in a ticket that waits for repair.
-type Incident struct {
-	ID       string    `json:"id"`
-	Ticket   string    `json:"ticket"`
-	Instance string    `json:"instance"`
-	Element  string    `json:"element"`
-	Code     string    `json:"code"`
-	Message  string    `json:"message"`
-	Since    time.Time `json:"since"`
-}
-
 // Draft is a ticket to be opened.
 type Draft struct {
 	App  string `json:"app"`

@@ -19,7 +19,7 @@ import (
 // machine is an app whose tickets are machine work: a job, then a task for staff.
 func machine(work string) map[string]string {
 	return map[string]string{
-		"app.yaml": "id: machine\nname: Machine\nversion: \"1\"\ntickets:\n  - {id: order, name: Order, title: '=\"Order\"', form: order, process: order, number: {prefix: \"M-\"}}\n",
+		"app.yaml":         "id: machine\nname: Machine\nversion: \"1\"\ntickets:\n  - {id: order, name: Order, title: '=\"Order\"', form: order, process: order, number: {prefix: \"M-\"}}\n",
 		"forms/order.form": `{"schemaVersion": 17, "type": "default", "id": "order", "components": [{"type": "textfield", "key": "what", "label": "What"}]}`,
 		"processes/order.bpmn": `<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:paceline="https://paceline.dev/bpmn/1.0" id="d" targetNamespace="test">

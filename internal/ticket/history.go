@@ -79,22 +79,6 @@ func (s *Service) entry(instance db.ID, e process.Entry) Entry {
 	}
 }
 
-// Incidents lists what waits for repair in the tickets that the actor may see, oldest
-// first.
-func (s *Service) Incidents(ctx context.Context, actor *org.Actor, after db.ID, limit int) (page Page[Incident], err error) {
-	defer errs.Wrap(&err, "ticket.Incidents")
-	if err := actor.Require(org.RepairTickets); err != nil {
-		return page, err
-	}
-	limit = pageLimit(limit)
-	var b builder
-	b.add(incidentColumns+"JOIN ticket k ON k.id = i.root WHERE i.id > ? AND ", after)
-	b.addWith(s.access(actor).sees())
-	b.add(" ORDER BY i.id {limit}", limit+1)
-	found, err := db.All(ctx, s.db, scanIncident, b.text, b.args...)
-	return pageOf(found, limit, func(last Incident) string { return last.ID.String() }), err
-}
-
 // ExportRows is how many tickets one export holds at most.
 const ExportRows = 100_000
 

@@ -2,7 +2,6 @@ package ticket
 
 import (
 	"context"
-	"time"
 
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/db"
@@ -18,17 +17,6 @@ type TicketView struct {
 	Incidents []Incident `json:"incidents" doc:"what keeps it from going on by itself"`
 	Watching  bool       `json:"watching"`
 	May       []string   `json:"may" doc:"what the asker may do with the whole ticket: withdraw, cancel, repair"`
-}
-
-// Incident is something in a ticket that waits for repair.
-type Incident struct {
-	ID       db.ID     `json:"id"`
-	Ticket   db.ID     `json:"ticket"`
-	Instance db.ID     `json:"instance" doc:"the ticket itself, or a process that it called"`
-	Element  string    `json:"element"`
-	Code     string    `json:"code,omitempty" doc:"of a BPMN error that nothing catches"`
-	Message  string    `json:"message"`
-	Since    time.Time `json:"since"`
 }
 
 // find reads one ticket that the actor may see.
@@ -123,18 +111,4 @@ func (s *Service) mayDo(actor *org.Actor, t *Ticket, kind *app.Kind) []string {
 		may = append(may, "repair")
 	}
 	return may
-}
-
-const incidentColumns = "SELECT i.id, i.root, i.instance, i.node, i.code, i.message, i.created FROM incident i "
-
-func scanIncident(row db.Scanner) (i Incident, err error) {
-	var since int64
-	err = row.Scan(&i.ID, &i.Ticket, &i.Instance, &i.Element, &i.Code, &i.Message, &since)
-	i.Since = db.Time(since)
-	return i, err
-}
-
-func (s *Service) incidentsOf(ctx context.Context, ticket db.ID) ([]Incident, error) {
-	found, err := db.All(ctx, s.db, scanIncident, incidentColumns+"WHERE i.root = ? ORDER BY i.id", ticket)
-	return append([]Incident{}, found...), err
 }
