@@ -97,3 +97,19 @@ func TestGatewayExport(t *testing.T) {
 		}
 	}
 }
+
+// TestGatewayManualExample holds that the file shown in docs/gateway.md is a right one.
+func TestGatewayManualExample(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/gateway.md")
+	check(t, err)
+	_, example, _ := strings.Cut(string(manual), "```yaml\n")
+	example, _, found := strings.Cut(example, "```")
+	if !found {
+		t.Fatal("no example in the manual")
+	}
+	file := filepath.Join(t.TempDir(), "gateway.yaml")
+	check(t, os.WriteFile(file, []byte(example), 0o600))
+	if out := newShell(t).must("", "gateway", "export", "haproxy", "--config", file); !strings.Contains(out, "10.0.0.2:8100") {
+		t.Error(out)
+	}
+}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -248,6 +249,25 @@ func TestEventsHastenAndProbesDecide(t *testing.T) {
 	s.is(Ready, "", s.event, false)
 	if s.found != Ready {
 		t.Error("a later probe does not correct the event")
+	}
+}
+
+func TestARequestThatIsChosenAsItsServerDiesGoesOn(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	p := NewPool("app", Config{Servers: []ServerConfig{{Address: ln.Addr().String()}}}, slog.New(slog.DiscardHandler))
+	s := p.servers[0]
+	s.is(Ready, "", 0, false)
+	j := &journey{pool: p, req: &Request{Method: "GET", Head: []byte("GET / HTTP/1.1\r\n\r\n"), Repeat: true, Timeouts: Timeouts{}.OrDefault()}}
+	if p.choose(j.req, nil, false) != s {
+		t.Fatal("not chosen")
+	}
+	s.is(Down, "", 0, false)
+	if _, f := j.try(t.Context(), s, false); f == nil || !f.cut || f.sent {
+		t.Errorf("%+v", f)
 	}
 }
 

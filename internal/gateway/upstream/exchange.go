@@ -89,6 +89,9 @@ func (j *journey) try(ctx context.Context, s *Server, fresh bool) (*Response, *f
 		s.release(c, false)
 		return nil, f
 	}
+	if s.gone.Load() { // it was chosen just before it went down, and came too late to be cut
+		return fail(errCut, false)
+	}
 	if c.net == nil {
 		if err := c.dial(ctx, j.req.Timeouts.Connect); err != nil {
 			return fail(err, false)

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paceline/paceline/internal/service"
@@ -41,6 +42,8 @@ type Server struct {
 	accessed, checked  time.Time // of the last failure; of the last failure or trial after one
 
 	requests, failures, repeats uint64 // for Status
+
+	gone atomic.Bool // down; set before the requests in flight are cut
 
 	mu      sync.Mutex
 	idle    []*conn // the most recently used last
@@ -96,6 +99,7 @@ func (s *Server) is(found State, cause string, event uint64, proven bool) {
 	}
 	s.found, s.cause = found, cause
 	after := s.state()
+	s.gone.Store(after == Down)
 	if after != before {
 		s.changed(before, after)
 	}
