@@ -38,6 +38,8 @@ type commands struct {
 	App      appCmd      `cmd:"" help:"Publish apps and look after their versions."`
 	Ticket   ticketCmd   `cmd:"" help:"Open, find and show tickets."`
 	Task     taskCmd     `cmd:"" help:"Work through the inbox."`
+	Notice   noticeCmd   `cmd:"" help:"Read what you were told."`
+	Deputy   deputyCmd   `cmd:"" help:"Let somebody stand in for you."`
 	Incident incidentCmd `cmd:"" help:"Find and repair what cannot go on."`
 	User     userCmd     `cmd:"" help:"People."`
 	Group    groupCmd    `cmd:"" help:"Groups of people."`

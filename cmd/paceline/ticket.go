@@ -24,6 +24,8 @@ type ticketCmd struct {
 	Comment  ticketCommentCmd  `cmd:"" help:"Add a comment."`
 	Withdraw ticketWithdrawCmd `cmd:"" help:"Take back your last step, while nobody has acted since."`
 	Cancel   ticketCancelCmd   `cmd:"" help:"End a ticket."`
+	CC       ticketCCCmd       `cmd:"" help:"Tell people of a ticket."`
+	Urge     ticketUrgeCmd     `cmd:"" help:"Remind those whom a ticket waits for."`
 	Export   ticketExportCmd   `cmd:"" help:"Write tickets as CSV to standard output."`
 }
 

@@ -107,6 +107,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerInbox()
 	s.registerTasks()
 	s.registerConversation()
+	s.registerNotices()
 	s.registerHistory()
 	s.registerIncidents()
 	s.registerJobs()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/errs"
@@ -210,4 +211,92 @@ func TestReturnedWorkIsNotSkipped(t *testing.T) {
 	must(t, err)
 	w.complete("hr1", w.one("hr1", ticket.Mine, id), "approve", "")
 	w.one("desk1", ticket.Mine, id) // straight back
+}
+
+// TestNotices: copies that the model and people send, who read them, and reminders within their limit.
+func TestNotices(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.office(`<task p:candidateGroups="hr"` + outcomes + `><extensionElements><p:cc to="group:finance"/><p:cc to="=initiator" at="end"/></extensionElements></userTask>`)
+		opened := w.request("staff1")
+		unread := func(login string) []ticket.Notice {
+			page, err := w.tickets.Notices(ctx, w.as(login), false, 0, 0)
+			must(t, err)
+			return page.Items
+		}
+		if got := unread("finance1"); len(got) != 1 || got[0].Kind != "cc" || got[0].Element != "step1" || got[0].Number != opened.Number {
+			t.Fatalf("the model's copies %+v", got)
+		}
+		_, err := w.tickets.CopyTo(ctx, w.as("staff1"), opened.ID, []string{"buyer1", "group:committee"}, "please note")
+		must(t, err)
+		_, err = w.tickets.CopyTo(ctx, w.as("staff1"), opened.ID, []string{"ghost"}, "")
+		wantPlace(t, "a copy to nobody", err, "to")
+		copied := unread("buyer1")[0]
+		_, err = w.tickets.ReadNotice(ctx, w.as("finance1"), copied.ID)
+		wantKind(t, "the notice of somebody else", err, errs.NotFound)
+		read, err := w.tickets.ReadNotice(ctx, w.as("buyer1"), copied.ID)
+		must(t, err)
+		again, err := w.tickets.ReadNotice(ctx, w.as("buyer1"), copied.ID)
+		must(t, err)
+		if read.Read.IsZero() || !again.Read.Equal(read.Read) || len(unread("buyer1")) != 0 {
+			t.Errorf("read %+v, then %+v", read, again)
+		}
+		_, err = w.tickets.Show(ctx, w.as("buyer1"), opened.ID)
+		must(t, err)
+
+		told, err := w.tickets.Urge(ctx, w.as("staff1"), opened.ID, "")
+		must(t, err)
+		if len(told.Told) != 1 || told.Told[0].Name != "Sample HR 1" {
+			t.Errorf("urged %+v", told)
+		}
+		_, err = w.tickets.Urge(ctx, w.as("staff1"), opened.ID, "")
+		wantKind(t, "urged twice", err, errs.Exhausted)
+		_, err = w.tickets.Urge(ctx, w.as("buyer1"), opened.ID, "")
+		wantKind(t, "urged by a reader", err, errs.Denied)
+
+		w.complete("hr1", w.one("hr1", ticket.Group, opened.ID), "approve", "")
+		if got := unread("staff1"); len(got) != 1 {
+			t.Errorf("the copy at the end %+v", got)
+		}
+		receipts, err := w.tickets.NoticesOf(ctx, w.as("staff1"), opened.ID, 0, 0)
+		must(t, err)
+		if len(receipts.Items) != 7 { // finance1, buyer1, three of the committee, hr1, staff1
+			t.Errorf("%d notices, %+v", len(receipts.Items), receipts.Items)
+		}
+	})
+}
+
+// TestDeputies: tasks go to the deputy in the time of the rule, and the history keeps for whom.
+func TestDeputies(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.office(`<task p:assignee="hr1"`+outcomes+`/>`, `<task p:candidateUsers="hr1, desk1, desk2"`+outcomes+`><extensionElements><p:approval/></extensionElements></userTask>`)
+		soon := time.Now().Add(time.Hour)
+		_, err := w.tickets.AddDeputy(ctx, w.as("staff1"), ticket.NewDeputy{For: "hr1", By: "staff1", Until: soon})
+		wantKind(t, "a deputy for somebody else", err, errs.Denied)
+		_, err = w.tickets.AddDeputy(ctx, w.as("hr1"), ticket.NewDeputy{By: "hr1", Until: soon})
+		wantPlace(t, "one's own deputy", err, "by")
+		_, err = w.tickets.AddDeputy(ctx, w.as("hr1"), ticket.NewDeputy{By: "finance1", From: soon, Until: soon.Add(time.Hour)})
+		must(t, err)
+		_, err = w.tickets.AddDeputy(ctx, w.as("hr1"), ticket.NewDeputy{By: "finance1", Until: soon, App: "leave"})
+		must(t, err)
+		w.one("hr1", ticket.Mine, w.request("staff1").ID) // not yet, and not in this app
+
+		rule, err := w.tickets.AddDeputy(ctx, w.as("hr1"), ticket.NewDeputy{By: "desk1", Until: soon})
+		must(t, err)
+		id := w.request("staff1").ID
+		w.complete("desk1", w.one("desk1", ticket.Mine, id), "approve", "")
+		if got, want := w.notes("staff1", id), "for Sample HR 1, who has a deputy until "+soon.UTC().Format(time.DateOnly); got != want {
+			t.Errorf("the history says %q, not %q", got, want)
+		}
+		w.one("hr1", ticket.Mine, id) // desk1 has a vote already, so hr1 keeps the own one
+
+		must(t, w.tickets.EndDeputy(ctx, w.as("hr1"), rule.ID))
+		w.one("hr1", ticket.Mine, w.request("staff1").ID)
+		list, err := w.tickets.Deputies(ctx, w.as("finance1"), "")
+		must(t, err)
+		if len(list) != 2 {
+			t.Errorf("rules %+v", list)
+		}
+	})
 }

@@ -3,8 +3,10 @@ package ticket
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/org"
@@ -36,7 +38,18 @@ func (s *Service) Assign(ctx context.Context, a process.Assignment) (process.Ass
 		out.Why = p.why()
 	}
 	out.Assignee, out.Candidates, out.Problem = found.Assignee, found.Candidates, found.Problem
-	if u := dir.User(found.Assignee); u != nil {
+	u := dir.User(found.Assignee)
+	if _, done := out.Then.(engine.TaskCompleted); u != nil && !done {
+		instead, why, err := s.substitute(ctx, a.Transition, a.Task.Task, u.ID)
+		if err != nil {
+			return process.Assigned{}, err
+		}
+		if instead != nil {
+			u, out.Assignee, out.Then = instead, instead.ID, engine.TaskAssigned{Task: a.Task.Task, To: instead.Login}
+			out.Why = strings.TrimPrefix(out.Why+"; "+why, "; ")
+		}
+	}
+	if u != nil {
 		out.AssigneeName, out.Login = u.Name, u.Login
 	}
 	return out, nil

@@ -36,6 +36,7 @@ func (s *Service) Project(t *process.Transition, ch *db.Change) error {
 	} else {
 		ch.Sets = append(ch.Sets, db.Set{Table: tickets, Columns: setUpdated, Key: []any{t.Root}, Values: []any{at}})
 	}
+	s.projectCopies(t, ch)
 	for _, task := range t.Opened {
 		for _, principal := range append(slices.Clone(task.Assigned.Candidates), task.Assigned.Assignee) {
 			mayRead(ch, t.Root, principal)

@@ -7,7 +7,7 @@ func Migrations() []db.Migration {
 	return []db.Migration{{ID: 600, Name: "tickets", Up: []db.DDL{
 		db.CreateTable(tickets), db.CreateTable(readers), db.CreateTable(fields), db.CreateTable(counters),
 		db.CreateTable(comments), db.CreateTable(watchers), db.CreateTable(worklogs),
-	}}}
+	}}, {ID: 601, Name: "notices and deputies", Up: []db.DDL{db.CreateTable(notices), db.CreateTable(deputies)}}}
 }
 
 // tickets has one row per root instance; its id is the instance's.

@@ -21,8 +21,8 @@ import (
 	"github.com/paceline/paceline/internal/process"
 )
 
-// Service holds the use cases. It has no state but the block of serial numbers that
-// each counter of this node has in hand.
+// Service holds the use cases. What it keeps in memory is the serial numbers that this node
+// has in hand, and the tasks it opened lately; both may be lost at any time.
 type Service struct {
 	db      *db.DB
 	apps    *app.Apps
@@ -30,12 +30,13 @@ type Service struct {
 	process *process.Runtime
 	query   *process.Query
 	newID   func() db.ID
-	numbers *numbers
+	ring    func(topic, key string)
+	now     func() time.Time
 
+	numbers   *numbers
 	openTasks *db.Lookup[db.ID, openTask]
 	recent    *recent
-	ring      func(topic, key string)
-	now       func() time.Time
+	deputies  deputyMemory
 }
 
 // Deps are what the use cases stand on.
