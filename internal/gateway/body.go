@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/paceline/paceline/internal/gateway/upstream"
@@ -17,44 +18,61 @@ var (
 	errBodyBroken   = errors.New("the body could not be read to its end")
 )
 
+// content is a request's body as it was received, with what it takes of the rations.
+type content struct {
+	body         *upstream.Body // nil: none
+	length       int64          // -1: only known at its end
+	memory, disk int64          // taken
+}
+
+// smallBody is kept in memory even when the ration is used up.
+const smallBody = 16 << 10
+
 // receive reads the body before any server hears of the request, so that slow clients
 // hold no server and a failed server costs nothing: into memory, then to disk. What is
-// larger than that is left to be streamed. The caller calls discard when the body is no
-// longer needed.
-func (g *Gateway) receive(v *visit, w http.ResponseWriter) (body *upstream.Body, length int64, err error) {
+// larger than that, or finds no room, is left to be streamed. The caller discards the
+// content when it is no longer needed, also after an error.
+func (g *Gateway) receive(v *visit, w http.ResponseWriter) (c content, err error) {
 	r, limits := v.r, g.cfg.Limits
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
-		return nil, 0, nil
+		return c, nil
 	}
 	limit := v.route.MaxBody
 	if limit == 0 {
 		limit = limits.Body
 	}
 	if limit > 0 && r.ContentLength > limit {
-		return nil, 0, errBodyTooLarge
+		return c, errBodyTooLarge
 	}
 	src := &slowReader{r: r.Body, limits: limits, control: http.NewResponseController(w), limit: limit}
-	body = &upstream.Body{}
-	if limits.Spool > 0 && r.ContentLength > limits.Spool {
-		body.Rest = src // no use in reading some of it ahead
-		return body, r.ContentLength, nil
+	c.body, c.length = &upstream.Body{Chunks: r.ContentLength < 0}, r.ContentLength
+	if r.ContentLength > max(limits.Spool, limits.Memory) {
+		c.body.Rest = src // no use in reading some of it ahead
+		return c, nil
 	}
-	if body.Memory, err = readMemory(src, r.ContentLength, limits.Memory); err != nil {
-		return nil, 0, err
+	room := limits.Memory
+	if r.ContentLength > 0 {
+		room = min(room, r.ContentLength)
 	}
-	size := int64(len(body.Memory))
+	if room > smallBody {
+		if c.memory = g.memory.take(room); c.memory == 0 {
+			room = smallBody
+		}
+	}
+	if c.body.Memory, err = readMemory(src, r.ContentLength, room); err != nil {
+		return c, err
+	}
+	if !src.ended {
+		if err := g.spool(&c, src); err != nil {
+			return c, err
+		}
+	}
 	if src.ended {
-		return body, size, nil
+		c.length, c.body.Chunks = int64(len(c.body.Memory))+c.body.Size, false
+		return c, nil
 	}
-	if err := g.spool(body, src, limits.Spool-size); err != nil {
-		discard(body)
-		return nil, 0, err
-	}
-	if size += body.Size; src.ended {
-		return body, size, nil
-	}
-	body.Rest, body.Chunks = src, r.ContentLength < 0
-	return body, r.ContentLength, nil
+	c.body.Rest = src
+	return c, nil
 }
 
 // readMemory reads up to limit bytes. The buffer grows with what came, not with what was
@@ -63,16 +81,21 @@ func readMemory(src *slowReader, announced, limit int64) ([]byte, error) {
 	first := min(max(announced, 512), 32<<10)
 	buf := bytes.NewBuffer(make([]byte, 0, first+bytes.MinRead))
 	_, err := buf.ReadFrom(io.LimitReader(src, limit))
-	if err == nil && !src.ended && announced >= 0 && int64(buf.Len()) == announced {
-		_, err = io.CopyN(io.Discard, src, 1) // meets the end
-		if err == io.EOF {
-			err = nil
-		}
-	}
-	return buf.Bytes(), err
+	return buf.Bytes(), errors.Join(err, src.meetEnd(announced))
 }
 
-func (g *Gateway) spool(body *upstream.Body, src *slowReader, limit int64) error {
+// spool reads on into a file, as far as there is room on the disk.
+func (g *Gateway) spool(c *content, src *slowReader) error {
+	room := g.cfg.Limits.Spool - int64(len(c.body.Memory))
+	if c.length >= 0 {
+		room = min(room, c.length-int64(len(c.body.Memory)))
+	}
+	if room <= 0 {
+		return nil
+	}
+	if c.disk = g.disk.take(room); c.disk == 0 {
+		return nil
+	}
 	dir := g.cfg.State
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -84,17 +107,38 @@ func (g *Gateway) spool(body *upstream.Body, src *slowReader, limit int64) error
 		return err
 	}
 	os.Remove(f.Name()) // where the system allows it, nothing is left behind even after a crash
-	body.File = f
-	body.Size, err = io.Copy(f, io.LimitReader(src, max(limit, 0)))
-	return err
+	c.body.File = f
+	if c.body.Size, err = io.Copy(f, io.LimitReader(src, room)); err != nil {
+		return err
+	}
+	return src.meetEnd(c.length)
 }
 
-func discard(body *upstream.Body) {
-	if body != nil && body.File != nil {
-		body.File.Close()
-		os.Remove(body.File.Name())
+func (g *Gateway) discard(c content) {
+	g.memory.give(c.memory)
+	g.disk.give(c.disk)
+	if c.body != nil && c.body.File != nil {
+		c.body.File.Close()
+		os.Remove(c.body.File.Name())
 	}
 }
+
+// ration is what all requests together may take of something; 0 is no limit.
+type ration struct {
+	limit int64
+	taken atomic.Int64
+}
+
+// take gives n, or 0 when that is not there.
+func (r *ration) take(n int64) int64 {
+	if r.taken.Add(n) > r.limit && r.limit > 0 {
+		r.taken.Add(-n)
+		return 0
+	}
+	return n
+}
+
+func (r *ration) give(n int64) { r.taken.Add(-n) }
 
 // slowReader bounds a body: its size, the pause between two pieces, and the rate.
 type slowReader struct {
@@ -138,6 +182,17 @@ func (s *slowReader) Read(p []byte) (int, error) {
 		return n, errBodySlow
 	}
 	return n, err
+}
+
+// meetEnd reads the end of a body of which all announced bytes have come.
+func (s *slowReader) meetEnd(announced int64) error {
+	if s.ended || s.size != announced {
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, s, 1); err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 // free takes the deadline off again: net/http watches the connection while the request

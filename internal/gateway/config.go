@@ -34,12 +34,15 @@ type TLS struct {
 	SelfSigned bool   `yaml:"self_signed"` // make a certificate where no file is given
 }
 
-// Limits bound what one client may take. Sizes are in bytes, 0 is no limit.
+// Limits bound what one client may take. Sizes are in bytes. 0 is no limit,
+// but for memory and spool it is nothing.
 type Limits struct {
 	Header      int           `yaml:"header"`                  // 32 KiB, at most 64 KiB
 	Body        int64         `yaml:"body"`                    // 256 MiB; a route may have its own
 	Memory      int64         `yaml:"memory"`                  // 1 MiB of a body are kept in memory
 	Spool       int64         `yaml:"spool"`                   // 64 MiB are spooled to disk; a larger body is streamed and never repeated
+	AllMemory   int64         `yaml:"all_memory"`              // 512 MiB for all bodies; then those above 16 KiB are spooled
+	AllSpool    int64         `yaml:"all_spool"`               // 8 GiB for all bodies; then they are streamed
 	Connections int           `yaml:"connections"`             // 20000
 	PerAddress  int           `yaml:"connections_per_address"` // 1000
 	Rate        float64       `yaml:"rate"`                    // requests per second and address; 0
@@ -62,7 +65,7 @@ func Defaults() Config {
 	return Config{
 		Listen: ":8100", Admin: "127.0.0.1:8101", AccessLog: true,
 		Limits: Limits{
-			Header: 32 << 10, Body: 256 << 20, Memory: 1 << 20, Spool: 64 << 20,
+			Header: 32 << 10, Body: 256 << 20, Memory: 1 << 20, Spool: 64 << 20, AllMemory: 512 << 20, AllSpool: 8 << 30,
 			Connections: 20_000, PerAddress: 1000, Burst: 100,
 			HeaderTime: 10 * time.Second, BodyPause: 30 * time.Second, BodyRate: 1 << 10,
 			WritePause: 30 * time.Second, Idle: 75 * time.Second,
@@ -100,7 +103,7 @@ func (c Config) Check() error {
 	if l.Memory < 0 || l.Memory > 64<<20 {
 		report("limits.memory", "must be 0 to 64 MiB")
 	}
-	if slices.Min([]int64{l.Body, l.Spool, int64(l.Connections), int64(l.PerAddress), int64(l.Rate), int64(l.Burst), l.BodyRate,
+	if slices.Min([]int64{l.Body, l.Spool, l.AllMemory, l.AllSpool, int64(l.Connections), int64(l.PerAddress), int64(l.Rate), int64(l.Burst), l.BodyRate,
 		int64(l.HeaderTime), int64(l.BodyPause), int64(l.WritePause), int64(l.Idle), int64(c.Drain.Delay), int64(c.Drain.Grace)}) < 0 {
 		report("limits", "no limit and no time may be negative")
 	}

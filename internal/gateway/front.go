@@ -56,18 +56,18 @@ func sentPath(r *http.Request) string {
 
 // forward brings the request to the route's pool, and the answer back.
 func (g *Gateway) forward(v *visit, w http.ResponseWriter) {
-	body, length, err := g.receive(v, w)
+	body, err := g.receive(v, w)
+	defer func() { g.discard(body) }()
 	if err != nil {
 		g.failBody(v, w, err)
 		return
 	}
-	defer discard(body)
 	repeat, key := v.replay()
 	buf := headBuffers.Get().(*[]byte)
 	defer headBuffers.Put(buf)
-	*buf = v.head((*buf)[:0], length, body != nil, key)
+	*buf = v.head((*buf)[:0], body.length, body.body != nil, key)
 	req := &upstream.Request{
-		Method: v.r.Method, Head: *buf, Body: body, Repeat: repeat,
+		Method: v.r.Method, Head: *buf, Body: body.body, Repeat: repeat,
 		Path: v.path, Client: v.client, Timeouts: v.route.Timeouts,
 	}
 	if strings.Contains(v.r.Header.Get("Cookie"), upstream.CookieName) {

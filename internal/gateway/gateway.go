@@ -47,6 +47,8 @@ type Gateway struct {
 	proxies []netip.Prefix
 	metrics *metrics
 	rates   *rates
+	memory  ration // for bodies
+	disk    ration
 	front   *front
 	admin   *admin
 	keep    keeper
@@ -70,6 +72,7 @@ func New(cfg Config, log *slog.Logger, reg *prometheus.Registry) (*Gateway, erro
 	g.proxies = prefixes(cfg.Proxies)
 	g.metrics = newMetrics(reg, g)
 	g.rates = newRates(cfg.Limits.Rate, cfg.Limits.Burst)
+	g.memory.limit, g.disk.limit = cfg.Limits.AllMemory, cfg.Limits.AllSpool
 	g.front = newFront(g)
 	g.admin = newAdmin(g, reg)
 	kept, found, err := g.keep.load()

@@ -250,6 +250,39 @@ func TestBodiesInMemoryAndOnDiskAreRepeatedLargerOnesNot(t *testing.T) {
 	}
 }
 
+func TestBodiesShareTheirRoom(t *testing.T) {
+	tests := []struct {
+		name          string
+		memory, spool int64
+		status        int // when the first server dies
+	}{
+		{"room in memory", 100_000, 0, 200},
+		{"room on disk only", 10_000, 100_000, 200},
+		{"no room: streamed, and not repeated", 10_000, 10_000, 502},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			addresses, count := twoServers(t, func(n int64, w http.ResponseWriter, r *http.Request) {
+				if size, err := io.Copy(io.Discard, r.Body); size != 50_000 || err != nil {
+					t.Errorf("%d bytes, %v", size, err)
+				}
+				if n%3 == 1 {
+					breakOff(w, "")
+				}
+			})
+			cfg := quiet(addresses...)
+			cfg.Limits.AllMemory, cfg.Limits.AllSpool, cfg.State = tt.memory, tt.spool, t.TempDir()
+			w := start(t, cfg)
+			for range 3 { // what one took is given back
+				count.Store(0)
+				if res, _ := w.do("POST", "/x", strings.Repeat("x", 50_000)); res.StatusCode != tt.status {
+					t.Errorf("status %d", res.StatusCode)
+				}
+			}
+		})
+	}
+}
+
 // TestAnEarlyAnswerToALargeBodyIsNoFailure has a server that answers without reading.
 func TestAnEarlyAnswerToALargeBodyIsNoFailure(t *testing.T) {
 	addresses, count := twoServers(t, func(_ int64, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) })
