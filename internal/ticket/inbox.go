@@ -84,7 +84,7 @@ func pageOf[T any](items []T, limit int, cursor func(last T) string) Page[T] {
 // Inbox lists what the actor can work on.
 func (s *Service) Inbox(ctx context.Context, actor *org.Actor, q InboxQuery) (page Page[Item], err error) {
 	defer errs.Wrap(&err, "inbox")
-	if err := actor.Require(org.WorkTasks); err != nil {
+	if err := actor.Require(org.ReadTasks); err != nil {
 		return page, err
 	}
 	order, err := q.order()
@@ -205,7 +205,7 @@ const CountLimit = 100
 // Counts counts the actor's queues.
 func (s *Service) Counts(ctx context.Context, actor *org.Actor) (c Counts, err error) {
 	defer errs.Wrap(&err, "inbox counts")
-	if err := actor.Require(org.WorkTasks); err != nil {
+	if err := actor.Require(org.ReadTasks); err != nil {
 		return c, err
 	}
 	c.Limit = CountLimit
