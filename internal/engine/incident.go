@@ -1,6 +1,11 @@
 package engine
 
-import "errors"
+import (
+	"errors"
+	"slices"
+
+	"github.com/paceline/paceline/internal/bpmn"
+)
 
 // incident is why an activation sticks, and where Retry takes up again.
 type incident struct {
@@ -48,8 +53,27 @@ func (ev Retry) apply(r *run) error {
 			r.complete(a)
 			return nil
 		}
+		r.forgetInputs(a)
 		r.queue = append(r.queue, a)
 		return nil
 	}
 	return refuse("there is no incident %d", ev.Incident)
+}
+
+// forgetInputs takes away what the inputs of an activity have set, so that they are evaluated anew and
+// an input of the name of its source sees what has been repaired.
+func (r *run) forgetInputs(a *activation) {
+	kept := make([]variable, 0, len(a.vars))
+	for _, v := range a.vars {
+		if !slices.ContainsFunc(a.node.Inputs, func(m bpmn.Mapping) bool { return m.Target == v.name }) {
+			kept = append(kept, v)
+		}
+	}
+	if len(kept) == len(a.vars) {
+		return
+	}
+	a.vars, a.ownVars, r.changed = kept, true, true
+	if a.loop > 0 && a.up.body != nil {
+		r.declareTurn(a)
+	}
 }

@@ -103,6 +103,12 @@ func (r *run) nextInstance(body *activation) {
 func (r *run) instance(body *activation, number int32) {
 	a := r.place(body.node, body)
 	a.loop = number
+	r.declareTurn(a)
+}
+
+// declareTurn gives one instance of a looped activity its member of the collection and its index.
+func (r *run) declareTurn(a *activation) {
+	body := a.up
 	l := body.node.Loop
 	if l.IndexVar != "" {
 		r.declare(a, l.IndexVar, feel.Int(int64(a.loop)-1))
