@@ -24,7 +24,11 @@ import (
 	"time"
 )
 
-const backendLedger = "PACELINE_TEST_BACKEND_LEDGER"
+const (
+	backendLedger  = "PACELINE_TEST_BACKEND_LEDGER"
+	backendListen  = "PACELINE_TEST_BACKEND_LISTEN"
+	backendForgets = "PACELINE_TEST_BACKEND_FORGETS" // set: answers are not kept by key
+)
 
 // ledger is the database that the servers of a test share: an effect and the answer under
 // its key are one step, as db.Do makes them. mu guards the maps.
@@ -74,6 +78,7 @@ func (l *ledger) effect(what string) int {
 type backend struct {
 	ledger   string
 	work     time.Duration // before and again after the effect
+	forgets  bool          // keys mean nothing
 	draining atomic.Bool
 	client   *http.Client
 
@@ -123,6 +128,9 @@ func (b *backend) write(w http.ResponseWriter, r *http.Request) {
 		}()
 	}
 	<-time.After(b.work)
+	if b.forgets {
+		key = ""
+	}
 	sum := sha256.Sum256(what)
 	q := url.Values{"key": {key}, "hash": {hex.EncodeToString(sum[:])}, "what": {string(what)}}
 	res, err := b.client.Post(b.ledger+"?"+q.Encode(), "", nil)
@@ -141,7 +149,8 @@ func (b *backend) write(w http.ResponseWriter, r *http.Request) {
 // the gateways to see that, and then ends.
 func runBackend(ledger string) error {
 	b := newBackend(ledger, 4*time.Millisecond)
-	ln, err := net.Listen("tcp", os.Getenv("PACELINE_TEST_BACKEND_LISTEN"))
+	b.forgets = os.Getenv(backendForgets) != ""
+	ln, err := net.Listen("tcp", os.Getenv(backendListen))
 	if err != nil {
 		return err
 	}
@@ -189,7 +198,7 @@ func (p *process) start() {
 		p.t.Fatal(err)
 	}
 	p.cmd = exec.Command(self)
-	p.cmd.Env = append(os.Environ(), backendLedger+"="+p.ledger, "PACELINE_TEST_BACKEND_LISTEN="+p.address)
+	p.cmd.Env = append(os.Environ(), backendLedger+"="+p.ledger, backendListen+"="+p.address)
 	p.cmd.Stderr = os.Stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()

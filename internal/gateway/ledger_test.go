@@ -121,11 +121,17 @@ func (ld *load) end() report {
 }
 
 // killEach kills the servers one after another under load.
-func killEach(t *testing.T, kills int, replay gateway.Replay) report {
+func killEach(t *testing.T, kills int, replay gateway.Replay, http2 bool) report {
 	l := newLedger(t)
 	ps := []*process{startProcess(t, l), startProcess(t, l), startProcess(t, l)}
 	cfg := change(quiet(ps[0].address, ps[1].address, ps[2].address), func(r *gateway.Route, p *upstream.Config) { r.Replay = replay })
+	if http2 {
+		cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
+	}
 	w := start(t, cfg)
+	if http2 {
+		w.url, w.client = "https://"+w.TLSAddr().String(), secureClient(t, func(p *http.Protocols) { p.SetHTTP2(true) })
+	}
 	for _, p := range ps {
 		w.await(p.address, upstream.Ready)
 	}
@@ -151,14 +157,28 @@ func killEach(t *testing.T, kills int, replay gateway.Replay) report {
 }
 
 func TestKilledServersCostNothing(t *testing.T) {
-	if r := killEach(t, 6, gateway.ReplayAll); !r.clean() {
+	if r := killEach(t, 6, gateway.ReplayAll, false); !r.clean() {
 		t.Error(r)
 	}
 }
 
-// TestTheLedgerSeesWhatReplayPrevents shows that the test above can fail.
+func TestKilledServersCostNothingOverHTTP2(t *testing.T) {
+	if r := killEach(t, 3, gateway.ReplayAll, true); !r.clean() {
+		t.Error(r)
+	}
+}
+
+// TestTheLedgerSeesWhatKeysPrevent and the next show that the tests above can fail.
+func TestTheLedgerSeesWhatKeysPrevent(t *testing.T) {
+	t.Setenv(backendForgets, "1")
+	if r := killEach(t, 4, gateway.ReplayAll, false); r.doubled == 0 {
+		t.Error("without stored answers nothing was doubled either: ", r)
+	}
+}
+
+// TestTheLedgerSeesWhatReplayPrevents switches replay off.
 func TestTheLedgerSeesWhatReplayPrevents(t *testing.T) {
-	if r := killEach(t, 2, gateway.ReplayOff); r.clean() {
+	if r := killEach(t, 2, gateway.ReplayOff, false); r.clean() {
 		t.Error("without replay nothing failed either: ", r)
 	}
 }
