@@ -38,7 +38,7 @@ type route struct {
 	Status       int   // of success; 0: 200, or 204 where there is no body
 	MaxBody      int64 // 0: smallBody
 	Public       bool  // nobody need be signed in
-	Unrepeated   bool  // a write that is not stored under an Idempotency-Key: its answer is a secret
+	Unrepeated   bool  // a write that is not stored under an Idempotency-Key: its answer is a secret, or a lock that runs out
 	Stream       any   // an event stream of this type
 	Produces     string
 }
