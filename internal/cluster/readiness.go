@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +28,10 @@ type Readiness struct {
 	tell   func(Event, string)
 	loop   *service.Loop
 
+	looking sync.Mutex // held through a look, so that what is told is told in order
+
 	mu     sync.Mutex // guards the rest
-	causes []error    // of each check; nil: it is good
+	causes []error    // of each check; nil: it is good; replaced as a whole
 }
 
 // errUnchecked is what is wrong with a check that has not run.
@@ -37,7 +40,7 @@ var errUnchecked = errs.New(errs.Unavailable, "not checked yet")
 // NewReadiness makes one that tells a member what it finds (Member.Tell): Passed, or
 // Failed with the causes.
 func NewReadiness(every time.Duration, tell func(Event, string), checks ...Check) *Readiness {
-	r := &Readiness{checks: checks, limit: every, tell: tell, causes: make([]error, len(checks))}
+	r := &Readiness{checks: checks, limit: every, tell: tell}
 	r.forget()
 	r.loop = service.NewLoop(every, r.look)
 	return r
@@ -59,9 +62,7 @@ func (r *Readiness) Stop(ctx context.Context) error {
 func (r *Readiness) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := range r.causes {
-		r.causes[i] = errUnchecked
-	}
+	r.causes = slices.Repeat([]error{errUnchecked}, len(r.checks))
 }
 
 // Names are those of the checks.
@@ -86,6 +87,8 @@ func (r *Readiness) Cause(name string) error {
 }
 
 func (r *Readiness) look(ctx context.Context) {
+	r.looking.Lock()
+	defer r.looking.Unlock()
 	limited, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
 	found := make([]error, len(r.checks))

@@ -55,8 +55,11 @@ func TestReadinessKeepsWhatChecksFound(t *testing.T) {
 		if told[0] != "passed" || told[len(told)-1] != "failed disk: full; bus: context deadline exceeded" {
 			t.Errorf("told %q", told)
 		}
-		servicetest.Stress(t, r)
 	})
+}
+
+func TestReadinessStress(t *testing.T) {
+	servicetest.Stress(t, NewReadiness(time.Second, func(Event, string) {}, Check{"disk", func(context.Context) error { return nil }}))
 }
 
 func TestChecksNameTheCause(t *testing.T) {
