@@ -33,9 +33,6 @@ type Response struct {
 
 var holds = sync.Pool{New: func() any { b := make([]byte, 0, Held); return &b }}
 
-// Address is where the server listens.
-func (s *Server) Address() string { return s.address }
-
 // Length is the number of bytes of content that a client is told of: exact when the
 // answer is held or the server said it, else http1.Chunked.
 func (r *Response) Length() int64 {

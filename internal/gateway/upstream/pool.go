@@ -94,6 +94,7 @@ func (p *Pool) Apply(ctx context.Context, cfg Config) error {
 	p.servers = nil
 	p.budget = min(p.budget, float64(cfg.Budget.Burst))
 	var failed []error
+	var reports []func() // for when the lock is free
 	for _, sc := range cfg.Servers {
 		i := slices.IndexFunc(gone, func(s *Server) bool { return s.address == sc.Address && !reprobe })
 		if i < 0 {
@@ -112,12 +113,16 @@ func (p *Pool) Apply(ctx context.Context, cfg Config) error {
 			if after == Ready {
 				s.ramp = p.now()
 			}
-			s.changed(before, after)
+			s.changed(after)
+			reports = append(reports, func() { p.report(s, before, after, "the table says so") })
 		}
 		p.servers = append(p.servers, s)
 	}
 	p.wake()
 	p.mu.Unlock()
+	for _, report := range reports {
+		report()
+	}
 	for _, s := range gone {
 		time.AfterFunc(cfg.Grace, s.endStreams)
 		failed = append(failed, s.retire(ctx))
@@ -171,6 +176,11 @@ func (p *Pool) EndStreams() {
 func (p *Pool) wake() {
 	close(p.change)
 	p.change = make(chan struct{})
+}
+
+// report logs a change of state. The lock is free.
+func (p *Pool) report(s *Server, before, after State, cause string) {
+	p.log.Info("server "+string(after), "app", p.name, "server", s.address, "before", string(before), "cause", cause)
 }
 
 // Status is what is known of one server.

@@ -54,6 +54,9 @@ type Server struct {
 	prober prober
 }
 
+// Address is where the server listens.
+func (s *Server) Address() string { return s.address }
+
 func newServer(p *Pool, cfg ServerConfig) *Server {
 	s := &Server{pool: p, address: cfg.Address, id: serverID(cfg.Address), found: Unknown, busy: make(map[*conn]struct{})}
 	s.configure(cfg)
@@ -101,18 +104,21 @@ func (s *Server) is(found State, cause string, event uint64, proven bool) {
 	after := s.state()
 	s.gone.Store(after == Down)
 	if after != before {
-		s.changed(before, after)
+		s.changed(after)
 	}
 	p.mu.Unlock()
 
+	if after != before {
+		p.report(s, before, after, cause)
+	}
 	if after == Down && (before != Down || proven) {
 		s.dropIdle()
 		s.cutBusy(func(k kind) bool { return proven || k != patient }, errCut)
 	}
 }
 
-// changed reports a change of state. The pool's lock is held.
-func (s *Server) changed(before, after State) {
+// changed does what a change of state asks for. The pool's lock is held.
+func (s *Server) changed(after State) {
 	p := s.pool
 	if s.grace != nil {
 		s.grace.Stop()
@@ -121,7 +127,6 @@ func (s *Server) changed(before, after State) {
 	if after == Draining {
 		s.grace = time.AfterFunc(p.config().Grace, s.endStreams)
 	}
-	p.log.Info("server "+string(after), "app", p.name, "server", s.address, "before", string(before), "cause", s.cause)
 	p.wake()
 }
 
@@ -233,17 +238,19 @@ func (s *Server) retire(ctx context.Context) error {
 func (s *Server) failed() {
 	p := s.pool
 	p.mu.Lock()
+	out := false
 	s.failures++
 	if p.config().MaxFails > 0 && len(p.servers) > 1 {
 		now := p.now()
 		s.fails++
 		s.accessed, s.checked = now, now
 		s.effective = max(0, s.effective-s.weight/p.config().MaxFails)
-		if s.fails == p.config().MaxFails {
-			p.log.Warn("server out for its errors", "app", p.name, "server", s.address, "for", p.config().FailTimeout)
-		}
+		out = s.fails == p.config().MaxFails
 	}
 	p.mu.Unlock()
+	if out {
+		p.log.Warn("server out for its errors", "app", p.name, "server", s.address, "for", p.config().FailTimeout)
+	}
 	s.loop.Ring()
 }
 
