@@ -17,9 +17,9 @@ import (
 )
 
 // TestMain lets the test binary be the program: what the tests run is the real main in
-// a process of its own.
+// a process of its own. A server calls itself without any environment to run a script.
 func TestMain(m *testing.M) {
-	if os.Getenv("PACELINE_TEST_MAIN") != "" {
+	if os.Getenv("PACELINE_TEST_MAIN") != "" || len(os.Args) == 2 && os.Args[1] == "script" {
 		main()
 	}
 	os.Exit(m.Run())
