@@ -37,7 +37,7 @@ const (
 
 // CC tells people of a step without asking anything of them. In the model, on any activity:
 //
-//	<paceline:cc to="role:hr, =assistant" at="start | end"/>
+//	<paceline:cc to="role:hr, ${assistant}" at="start | end"/>
 type CC struct {
 	To    *Expression // terms as in candidates
 	AtEnd bool

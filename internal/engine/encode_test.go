@@ -53,9 +53,11 @@ func TestStateRoundTrips(t *testing.T) {
 func TestEventRoundTrips(t *testing.T) {
 	for _, ev := range []engine.Event{
 		engine.Start{Instance: 1 << 62, Element: "s", BusinessKey: "k", Vars: everyValue(), Parent: 2, ParentCall: 3, Initiator: "ann"},
-		engine.TaskCompleted{Task: 1, Version: 2, Outcome: "yes", Vars: everyValue(), By: "bob"},
+		engine.TaskCompleted{Task: 1, Version: 2, Outcome: "yes", Vars: everyValue(), By: "bob", Note: "why"},
 		engine.TaskAssigned{Task: 1, Version: 2, To: "x", Delegate: true, By: "y"},
 		engine.GroupChanged{Task: 1, Add: feel.List{"x", nil}, Remove: true, By: "y"},
+		engine.GroupChanged{Task: 1, Add: feel.List{"x"}, Where: engine.Before, Member: "z", By: "y"},
+		engine.GroupFormed{Group: 1, Members: []engine.Member{{Name: "x", Weight: 2, Veto: true}}, Verdict: engine.Passes, Reason: "r"},
 		engine.TaskFailed{Task: 1, Code: "c", Message: "m", Vars: everyValue()},
 		engine.JobDone{Job: 1, Vars: everyValue()}, engine.JobFailed{Job: 1, Code: "c", Message: "m"},
 		engine.TimerFired{Timer: 1}, engine.MessageArrived{Subscription: 1}, engine.SignalRaised{Subscription: 1},
@@ -88,6 +90,8 @@ func FuzzDecodeState(f *testing.F) {
 		}
 		f.Add(name, mustEncode(st))
 	}
+	defs["approval_in_turn"] = golden(f, "approval_in_turn")
+	f.Add("approval_in_turn", votingState(f, defs["approval_in_turn"]))
 	f.Fuzz(func(_ *testing.T, name string, raw []byte) {
 		st, err := engine.DecodeState(raw)
 		def := defs[name]
@@ -98,6 +102,9 @@ func FuzzDecodeState(f *testing.F) {
 		env := engine.Env{NewID: func() engine.ID { id++; return id }}
 		for _, task := range st.OpenTasks() {
 			_, _, _ = engine.Step(def, st, engine.TaskCompleted{Task: task.ID}, env)
+			_, _, _ = engine.Step(def, st, engine.GroupChanged{Task: task.ID, Add: feel.List{"x"}, Where: engine.Before}, env)
+			_, _, _ = engine.Step(def, st, engine.GroupChanged{Task: task.ID, Remove: true}, env)
+			st.VotingOf(task.ID)
 		}
 		for _, a := range st.Armed() {
 			_, _, _ = engine.Step(def, st, engine.TimerFired{Timer: a.ID}, env)
@@ -106,4 +113,23 @@ func FuzzDecodeState(f *testing.F) {
 		_, _, _ = engine.Step(def, st, engine.VariablesSet{}, env)
 		_, _, _ = engine.Step(def, st, engine.Cancel{}, env)
 	})
+}
+
+// votingState is a group of which one member has voted.
+func votingState(f *testing.F, def *engine.Definition) []byte {
+	id := engine.ID(8)
+	env := engine.Env{NewID: func() engine.ID { id++; return id }}
+	st, effects, err := engine.Step(def, nil, engine.Start{Instance: 1}, env)
+	for _, e := range effects {
+		if group, ok := e.(engine.FormGroup); ok && err == nil {
+			st, _, err = engine.Step(def, st, group.Named(), env)
+		}
+	}
+	if err == nil {
+		st, _, err = engine.Step(def, st, engine.TaskCompleted{Task: st.OpenTasks()[0].ID}, env)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	return mustEncode(st)
 }

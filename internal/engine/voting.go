@@ -34,7 +34,7 @@ func (s *State) VotingOf(task ID) (Voting, bool) {
 			continue
 		}
 		group := s.above(a)
-		if a.loop == 0 || group.body == nil || group.body.ballot == nil {
+		if a.loop == 0 || group == nil || group.body == nil || group.body.ballot == nil {
 			return Voting{}, false
 		}
 		return Voting{Element: a.element, Members: s.voters(group)}, true
@@ -57,7 +57,7 @@ func (s *State) voters(group *activation) []Voter {
 		of.Vote, of.By, of.Outcome, of.Why, of.At = choiceNames[v.what], v.by, v.outcome, v.why, time.UnixMicro(v.at).UTC()
 	}
 	for _, a := range s.acts {
-		if a.parent == group.key && a.task != nil {
+		if a.parent == group.key && a.task != nil && int(a.loop) <= len(all) {
 			all[a.loop-1].Task = a.id
 		}
 	}
