@@ -282,3 +282,23 @@ func TestSkippingWhatFailed(t *testing.T) {
 		w.ends(id, process.Completed)
 	})
 }
+
+// A service that says when to come back is not asked before.
+func TestNextAttemptWaitsAsLongAsTheCauseSays(t *testing.T) {
+	quick(t, func(t *testing.T, w *world) {
+		n := w.node(handles(func(context.Context, process.Job) (feel.Vars, error) {
+			return nil, errs.New(errs.Unavailable, "too many requests").RetryAfter(10 * time.Minute)
+		}))
+		id := n.start(w.define(sequence("p", service)), engine.Start{})
+		var jobs []process.PendingJob
+		w.until("the attempt has failed", func() bool {
+			var err error
+			jobs, err = w.query.JobsOf(t.Context(), id)
+			must(t, err)
+			return len(jobs) == 1 && jobs[0].Error != ""
+		})
+		if want := w.clock.Now().Add(10 * time.Minute); !jobs[0].Due.Equal(want) {
+			t.Errorf("the next attempt is due at %v, want %v", jobs[0].Due, want)
+		}
+	})
+}
