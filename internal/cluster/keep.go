@@ -17,13 +17,13 @@ func (l *Lease) keep(ctx context.Context, t *term) {
 	defer cancel()
 	defer context.AfterFunc(t.ctx, cancel)()
 	for round := 1; ; round++ {
-		pause := l.pace.profile().Renew
+		began, pause := time.Now(), l.pace.profile().Renew
 		if !l.renewed(ctx, t) {
 			pause /= 8 // try again soon, while the lease is trusted
 		} else if round%identityEvery == 0 {
 			l.identify(ctx, t)
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(time.Until(began.Add(pause)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

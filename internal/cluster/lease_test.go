@@ -409,3 +409,26 @@ func TestTrustCountsFromBeforeARenewal(t *testing.T) {
 		}
 	})
 }
+
+// Two servers that each believe to be alone: the one that was started last leads, and
+// the other does not take it back.
+func TestAloneIsNotAlone(t *testing.T) {
+	a := newArena(t, dbtest.DSN(t, "sqlite"))
+	alone := func(name string) *Lease {
+		l, err := NewLease(LeaseConfig{Name: name, Profile: patient}, a.open(t), slog.New(slog.DiscardHandler))
+		must(t, err)
+		must(t, l.Start(t.Context()))
+		t.Cleanup(func() { must(t, l.Stop(context.WithoutCancel(t.Context()))) })
+		return l
+	}
+	first := alone("a")
+	waitLeads(t, first)
+	second := alone("b")
+	epoch := waitLeads(t, second)
+	eventually(t, "a knows that it leads no more", func() bool { return first.Leader().Name == "b" })
+	for end := time.Now().Add(3 * patient.Poll); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if first.Epoch() > 0 || second.Epoch() != epoch {
+			t.Fatal("a has taken it back")
+		}
+	}
+}
