@@ -42,10 +42,11 @@ type Credential struct {
 	Name string `yaml:"name"`
 	// Hosts that it may be sent to: api.example.com, or *.example.com for those below it.
 	Hosts    []string `yaml:"hosts"`
-	User     string   `yaml:"user"`                   // basic authentication, with Password
-	Password string   `yaml:"password" secret:"true"` //
-	Token    string   `yaml:"token" secret:"true"`    // bearer authentication
-	Secret   string   `yaml:"secret" secret:"true"`   // signs webhooks; whsec_ and base64, or plain text
+	User     string   `yaml:"user"` // basic authentication, with Password
+	Password string   `yaml:"password" secret:"true"`
+	Token    string   `yaml:"token" secret:"true"`  // bearer authentication
+	Secret   string   `yaml:"secret" secret:"true"` // signs webhooks; whsec_ and base64, or plain text
+	Clear    bool     `yaml:"clear"`                // user and token may go by http too: nobody else is on the way
 }
 
 // Deps are what the connectors work with.

@@ -237,7 +237,7 @@ func headers(p *params) http.Header {
 		switch {
 		case slices.Contains(ours, name):
 			p.fail("the header %s cannot be set; auth names a credential", name)
-		case !token(name) || strings.ContainsAny(pair[1], "\r\n\x00"):
+		case !token(name) || oneLine(pair[1]) != pair[1]:
 			p.fail("%q is not usable as a header", pair[0])
 		default:
 			h.Add(name, pair[1])
@@ -278,7 +278,7 @@ func payload(p *params, h http.Header) (body []byte) {
 	if named := p.text("contentType"); named != "" {
 		kind = named
 	}
-	if strings.ContainsAny(kind, "\r\n\x00") {
+	if oneLine(kind) != kind {
 		p.fail("contentType is not usable as a header")
 	}
 	if len(body) > answerMost {
@@ -299,6 +299,8 @@ func (c *Connectors) authorize(p *params, x *exchange) {
 	k := c.credential(p, name, x.url)
 	switch {
 	case k == nil:
+	case x.url.Scheme != "https" && !k.Clear:
+		p.fail("the credential %s goes by https only", name)
 	case k.Token != "":
 		x.header.Set("Authorization", "Bearer "+k.Token)
 	case k.User != "":

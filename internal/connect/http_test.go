@@ -38,7 +38,7 @@ func TestCallOfAService(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, `{"id": 12345678901234567890, "ok": true}`)
 	})
-	c := connectors(t, Config{Credentials: []Credential{{Name: "crm", Hosts: []string{"127.0.0.1"}, User: "u", Password: "p"}}})
+	c := connectors(t, Config{Credentials: []Credential{{Name: "crm", Hosts: []string{"127.0.0.1"}, User: "u", Password: "p", Clear: true}}})
 	j := job("http", fixed{"method": "POST", "auth": "crm"}, given{
 		"url": url + "/orders?a=1", "query": object("b", "x y"), "headers": object("X-App", "desk"),
 		"body": object("amount", json.Number("12.10"), "who", "ann"),
@@ -142,7 +142,9 @@ func TestCallsThatFail(t *testing.T) {
 	url := service(t, answers.ServeHTTP)
 	gone := httptest.NewServer(answers)
 	gone.Close()
-	c := connectors(t, Config{Credentials: []Credential{{Name: "crm", Hosts: []string{"crm.example.com", "*.crm.example.com"}, Token: "x"}}})
+	c := connectors(t, Config{Credentials: []Credential{
+		{Name: "crm", Hosts: []string{"crm.example.com", "*.crm.example.com"}, Token: "x"}, {Name: "near", Hosts: []string{"127.0.0.1"}, Token: "x"},
+	}})
 	for name, x := range map[string]struct {
 		headers fixed
 		again   bool
@@ -161,6 +163,7 @@ func TestCallsThatFail(t *testing.T) {
 		"method":                  {fixed{"url": url, "method": "CONNECT"}, false, "method"},
 		"timeout":                 {fixed{"url": url, "timeout": "PT1H"}, false, "at most"},
 		"unknown credential":      {fixed{"url": url, "auth": "erp"}, false, `no credential "erp"`},
+		"credential in clear":     {fixed{"url": url, "auth": "near"}, false, "by https only"},
 		"credential of another":   {fixed{"url": url, "auth": "crm"}, false, "not for the host 127.0.0.1"},
 	} {
 		_, err := c.do(t, job("http", x.headers, nil, nil))

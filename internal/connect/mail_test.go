@@ -153,7 +153,7 @@ func TestMailHeadersAreNotInjected(t *testing.T) {
 	if len(got.to) != 1 || msg.Header.Get("Bcc") != "" || strings.TrimSpace(string(body)) != "x" || !strings.Contains(msg.Header.Get("Subject"), "hi  Bcc: thief") {
 		t.Errorf("sent to %v:\n%s", got.to, got.data)
 	}
-	for _, to := range []string{"ann@example.com\r\nBcc: thief@example.com", "a b", "@example.com", "${recipient}"} {
+	for _, to := range []string{"ann@example.com\r\nBcc: thief@example.com", "a b", "@example.com", "${recipient}", "=?utf-8?q?x=0D=0ABcc:_thief@example.com?= <ann@example.com>"} {
 		_, err := c.do(t, job("mail", fixed{"subject": "s", "text": "x"}, given{"to": to}, nil))
 		if !permanent(err) || !strings.Contains(err.Error(), "mail address") {
 			t.Errorf("to %q: %v", to, err)

@@ -103,25 +103,20 @@ func (p *params) need(name string) string {
 
 // texts is a list of texts, or one text with commas.
 func (p *params) texts(name string) []string {
-	var all []string
-	add := func(text string) {
-		for part := range strings.SplitSeq(text, ",") {
-			if part = strings.TrimSpace(part); part != "" {
-				all = append(all, part)
-			}
-		}
-	}
 	list, isList := p.value(name).(feel.List)
 	if !isList {
-		add(p.text(name))
+		for part := range strings.SplitSeq(p.text(name), ",") {
+			list = append(list, part)
+		}
 	}
+	var all []string
 	for _, v := range list {
 		text, ok := v.(string)
 		if !ok {
 			p.fail("%s has to be a list of texts", name)
-			continue
+		} else if text = strings.TrimSpace(text); text != "" {
+			all = append(all, text)
 		}
-		add(text)
 	}
 	return all
 }
