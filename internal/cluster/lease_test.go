@@ -392,6 +392,7 @@ func TestTrustCountsFromBeforeARenewal(t *testing.T) {
 		slow.Renew = 500 * time.Millisecond
 		l := a.contender(t, LeaseConfig{Name: "a", Profile: slow})
 		waitLeads(t, l)
+		eventually(t, "the first renewal is over", func() bool { return a.tenure(t).seq >= 2 })
 		term := l.current()
 		var before, released time.Time
 		must(t, a.db.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
