@@ -56,6 +56,15 @@ func TestReadingAndWriting(t *testing.T) {
 	})
 }
 
+// A question mark that is no parameter is written twice.
+func TestQuestionMark(t *testing.T) {
+	c := connectors(t, Config{Databases: []Database{{Name: "crm", DSN: dbtest.DSN(t, "postgres")}}})
+	vars, err := c.do(t, job("sql", fixed{"database": "crm", "statement": `SELECT '{"a": 1}'::jsonb ?? CAST(? AS text) AS has`}, given{"parameters": feel.List{"a"}}, nil))
+	if found, _ := feel.ToJSON(vars["rows"]); err != nil || string(found) != `[{"has":true}]` {
+		t.Errorf("found %s, %v", found, err)
+	}
+}
+
 func TestStatementsThatAreRefused(t *testing.T) {
 	crm(t, func(t *testing.T, c *Connectors) {
 		count := func() string {
