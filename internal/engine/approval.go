@@ -123,22 +123,20 @@ func (r *run) count(body *activation) {
 		return
 	}
 	turn := b.next(body.body.removed)
-	for _, a := range r.st.acts { // who is not to vote yet, because somebody was put before him
-		if a.up == body && !a.dead && !slices.Contains(turn, a.loop) {
+	for _, a := range r.st.acts {
+		switch {
+		case a.up != body || a.dead:
+		case turn[a.loop]:
+			turn[a.loop] = false // has a task
+		default: // is not to vote yet, because somebody was put before him
 			body.body.started--
 			r.cancel(a)
 		}
 	}
-	asked := map[int32]bool{}
-	for _, a := range r.st.acts {
-		if a.up == body && !a.dead {
-			asked[a.loop] = true
-		}
-	}
-	for _, n := range turn {
-		if !asked[n] {
+	for n, ask := range turn {
+		if ask {
 			body.body.started++
-			r.instance(body, n)
+			r.instance(body, int32(n))
 		}
 	}
 }

@@ -66,12 +66,12 @@ type tally struct {
 }
 
 func (b *ballot) tally(removed []int32) tally {
-	var t tally
-	for i, m := range b.members {
-		if !slices.Contains(removed, int32(i+1)) {
-			t.members++
-			t.weight += int(m.weight)
-		}
+	t := tally{members: len(b.members) - len(removed)}
+	for _, m := range b.members {
+		t.weight += int(m.weight)
+	}
+	for _, n := range removed {
+		t.weight -= int(b.members[n-1].weight)
 	}
 	for _, v := range b.votes {
 		m := b.members[v.member-1]
@@ -144,21 +144,19 @@ func (b *ballot) numberOf(name string) int32 {
 	return int32(slices.IndexFunc(b.members, func(m member) bool { return m.name == name }) + 1)
 }
 
-// next lists those whose turn it is and who have not voted.
-func (b *ballot) next(removed []int32) []int32 {
-	voted := make(map[int32]bool, len(b.votes)+len(removed))
+// next says by number whose turn it is of those who have not voted.
+func (b *ballot) next(removed []int32) []bool {
+	voted := make([]bool, len(b.members)+1)
 	for _, v := range b.votes {
 		voted[v.member] = true
 	}
 	for _, n := range removed {
 		voted[n] = true
 	}
-	var turn []int32
+	turn := make([]bool, len(b.members)+1)
 	for i, m := range b.members {
 		waits := slices.ContainsFunc(m.after, func(n int32) bool { return !voted[n] })
-		if n := int32(i + 1); !voted[n] && !waits {
-			turn = append(turn, n)
-		}
+		turn[i+1] = !voted[i+1] && !waits
 	}
 	return turn
 }
@@ -206,4 +204,19 @@ func (b *ballot) takeBack(number int32) *ballot {
 // has reports whether an instance may have the number: a member's must be in the ballot.
 func (b *loopBody) has(number int32) bool {
 	return b.ballot == nil || int(number) <= len(b.ballot.members)
+}
+
+// fits checks that the body is that of an approval or of none, and that those removed are members, each once.
+func (b *loopBody) fits(approval *bpmn.Approval) bool {
+	if (b.ballot != nil) != (approval != nil) {
+		return false
+	}
+	seen := map[int32]bool{}
+	for _, n := range b.removed {
+		if b.ballot != nil && (n < 1 || int(n) > len(b.ballot.members) || seen[n]) {
+			return false
+		}
+		seen[n] = true
+	}
+	return true
 }

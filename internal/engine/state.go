@@ -347,7 +347,7 @@ func (s *State) fits(a *activation) bool {
 	if looped := a.loop > 0; looped && (a.node.Loop == nil || a.up.body == nil) || a.body != nil && a.node.Loop == nil {
 		return false
 	}
-	if a.body != nil && (a.body.ballot != nil) != (a.node.Loop.Approval != nil) || a.loop > 0 && !a.up.body.has(a.loop) {
+	if a.body != nil && !a.body.fits(a.node.Loop.Approval) || a.loop > 0 && !a.up.body.has(a.loop) {
 		return false
 	}
 	if (a.phase == joining) != (len(a.arrived) > 0) || a.up == nil && a.phase == joining {
