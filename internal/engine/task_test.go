@@ -226,6 +226,27 @@ func TestRetryDoesAgainWhatFailed(t *testing.T) {
 	g.refused(engine.Retry{Incident: incident}, false)
 }
 
+// An input of the name of its source sees what has been repaired, and so does one that
+// replaces the member of a collection.
+func TestRetryEvaluatesInputsAnew(t *testing.T) {
+	const work = `<serviceTask id="a" xmlns:camunda="http://camunda.org/schema/1.0/bpmn" xmlns:paceline="https://paceline.dev/bpmn/1.0" camunda:type="external" camunda:topic="w"><extensionElements>
+<paceline:input target="tray" source="= tray"/><paceline:input target="n" source="= n.id"/></extensionElements>%s</serviceTask><sequenceFlow id="f1" sourceRef="start" targetRef="a"/>`
+	for name, def := range map[string]*engine.Definition{
+		"once": compile(t, fmt.Sprintf(work, "")),
+		"each": compile(t, fmt.Sprintf(work, `<multiInstanceLoopCharacteristics><extensionElements><paceline:loop inputCollection="= [n]" inputElement="n"/></extensionElements></multiInstanceLoopCharacteristics>`)),
+	} {
+		g := play(t, def, feel.Vars{"n": feel.NewContext(feel.Entry{Name: "id", Value: "x"})})
+		g.must(engine.JobFailed{Job: effect[engine.OpenJob](g).Job, Message: "no tray"})
+		incident := effect[engine.OpenIncident](g).Incident
+		g.must(engine.VariablesSet{Vars: feel.Vars{"tray": "2"}})
+		g.must(engine.Retry{Incident: incident})
+		again := effect[engine.OpenJob](g)
+		if again.Vars["tray"] != "2" || again.Vars["n"] != "x" {
+			t.Errorf("%s: the second attempt sees %v", name, again.Vars)
+		}
+	}
+}
+
 func TestLaneIsTheDefaultGroup(t *testing.T) {
 	g := play(t, compile(t, `<laneSet id="ls"><lane id="l" name="Accounting"><flowNodeRef>start</flowNodeRef><flowNodeRef>a</flowNodeRef></lane></laneSet>
 <userTask id="a"/><sequenceFlow id="f1" sourceRef="start" targetRef="a"/>`), nil)
