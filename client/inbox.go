@@ -57,6 +57,7 @@ type Counts struct {
 	Mine    int `json:"mine"`
 	Overdue int `json:"overdue"`
 	Group   int `json:"group"`
+	Notices int `json:"notices"` // not read yet
 	Limit   int `json:"limit"`
 }
 

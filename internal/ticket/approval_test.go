@@ -231,6 +231,11 @@ func TestNotices(t *testing.T) {
 		must(t, err)
 		_, err = w.tickets.CopyTo(ctx, w.as("staff1"), opened.ID, []string{"ghost"}, "")
 		wantPlace(t, "a copy to nobody", err, "to")
+		counts, err := w.tickets.Counts(ctx, w.as("buyer1"))
+		must(t, err)
+		if counts.Notices != 1 {
+			t.Errorf("counts %+v", counts)
+		}
 		copied := unread("buyer1")[0]
 		_, err = w.tickets.ReadNotice(ctx, w.as("finance1"), copied.ID)
 		wantKind(t, "the notice of somebody else", err, errs.NotFound)

@@ -196,6 +196,7 @@ type Counts struct {
 	Mine    int `json:"mine"`
 	Overdue int `json:"overdue" doc:"those of mine whose due date has passed"`
 	Group   int `json:"group"`
+	Notices int `json:"notices" doc:"those not read yet"`
 	Limit   int `json:"limit" doc:"a count that reaches the limit means: at least so many"`
 }
 
@@ -213,6 +214,9 @@ func (s *Service) Counts(ctx context.Context, actor *org.Actor) (c Counts, err e
 		return c, err
 	}
 	if c.Overdue, err = db.Count(ctx, s.db, CountLimit, "FROM task WHERE task.assignee = ? AND task.assignee <> 0 AND task.due < ?", actor.ID, db.Micros(s.now())); err != nil {
+		return c, err
+	}
+	if c.Notices, err = db.Count(ctx, s.db, CountLimit, "FROM notice WHERE notice.recipient = ? AND notice.read_at = 0", actor.ID); err != nil {
 		return c, err
 	}
 	var b builder
