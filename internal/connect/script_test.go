@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/paceline/paceline/internal/connect/script"
 	"github.com/paceline/paceline/internal/feel"
@@ -15,7 +16,7 @@ func TestScriptTask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := connectors(t, Config{Script: script.Config{Command: []string{program, serveArg}}})
+	c := connectors(t, Config{Script: script.Config{Command: []string{program, serveArg}, Timeout: 30 * time.Second}})
 	for name, x := range map[string]struct{ source, result, want string }{
 		"returned object":  {`return {total: items.reduce((sum, i) => sum + i.price, 0), day: day}`, "", `{"day":"2026-03-02","total":12.5}`},
 		"result variable":  {`items.length`, "n", `{"n":2}`},
