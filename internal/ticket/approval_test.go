@@ -113,7 +113,12 @@ func (w *world) office(tasks ...string) {
 		process += strings.Replace(task, "<task", `<userTask id="`+id+`" name="`+id+`"`, 1) + fmt.Sprintf(`<sequenceFlow id="to_%s" sourceRef="%s" targetRef="%s"/>`, id, from, id)
 		from = id
 	}
-	process += `<sequenceFlow id="to_end" sourceRef="` + from + `" targetRef="closed"/>`
+	w.publishOffice(process + `<sequenceFlow id="to_end" sourceRef="` + from + `" targetRef="closed"/>`)
+}
+
+// publishOffice publishes the app with what is between its start and end event.
+func (w *world) publishOffice(process string) {
+	w.t.Helper()
 	w.publish(w.t.Context(), fstest.MapFS{
 		"app.yaml":           {Data: []byte("id: office\nname: Office\nlanguage: en\ntickets:\n  - {id: request, name: Request, process: request, form: request, title: '=\"A request\"', requester: {withdraw: true, cancel: true}}\n")},
 		"forms/request.json": {Data: []byte(`{"type": "default", "components": [{"type": "textfield", "key": "about", "label": "About"}]}`)},
@@ -211,6 +216,21 @@ func TestReturnedWorkIsNotSkipped(t *testing.T) {
 	must(t, err)
 	w.complete("hr1", w.one("hr1", ticket.Mine, id), "approve", "")
 	w.one("desk1", ticket.Mine, id) // straight back
+}
+
+// TestPoliciesDoNotGoRound: a model in which every task passes by itself and that never ends stops at a task
+// that a person can see.
+func TestPoliciesDoNotGoRound(t *testing.T) {
+	w := newWorldOn(t, "sqlite")
+	w.publishOffice(`<exclusiveGateway id="again" default="over"/><userTask id="step" p:candidateGroups="ghosts"` + outcomes + `><extensionElements><p:policy when="nobody" do="pass"/></extensionElements></userTask>
+<sequenceFlow id="f1" sourceRef="opened" targetRef="step"/><sequenceFlow id="f2" sourceRef="step" targetRef="again"/>
+<sequenceFlow id="f3" sourceRef="again" targetRef="step"><conditionExpression>=outcome = "approve"</conditionExpression></sequenceFlow><sequenceFlow id="over" sourceRef="again" targetRef="closed"/>`)
+	view, err := w.tickets.Show(t.Context(), w.as("staff1"), w.request("staff1").ID)
+	must(t, err)
+	if len(view.Steps) != 1 || view.Status != ticket.Open {
+		t.Errorf("%s, %+v", view.Status, view.Steps)
+	}
+	must(t, process.NewQuery(w.db, w.apps).Replay(t.Context(), view.ID))
 }
 
 // TestNotices: copies that the model and people send, who read them, and reminders within their limit.
