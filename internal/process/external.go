@@ -215,15 +215,19 @@ func (r *Runtime) endJob(ctx context.Context, h Held, x *job, ev engine.Event) (
 	return r.Submit(ctx, Command{Instance: x.instance, Event: ev, Actor: h.Actor, By: h.By})
 }
 
-// adopt takes over the jobs that waited for a worker because no node had a handler for them.
-// One that a worker has is left to it.
+// adopt takes over the jobs that wait for a worker because the node that opened them had no
+// handler for them, as happens while a new version is rolled out. One that a worker has is left to it.
 func (r *Runtime) adopt(ctx context.Context) error {
 	types := slices.Sorted(maps.Keys(r.deps.Handlers))
 	if len(types) == 0 {
 		return nil
 	}
-	n, err := r.deps.DB.Exec(ctx, "UPDATE job SET kind = ?, owner = 0, epoch = 0 WHERE owner < 0 AND type IN (?) AND due <= ?",
-		int(jobWork), db.In(types), r.now().UnixMicro())
+	const waiting = "owner < 0 AND type IN (?) AND due <= ?"
+	now := r.now().UnixMicro()
+	if n, err := db.Count(ctx, r.deps.DB, 1, "FROM job WHERE "+waiting, db.In(types), now); n == 0 {
+		return err // nearly always: then nothing is written
+	}
+	n, err := r.deps.DB.Exec(ctx, "UPDATE job SET kind = ?, owner = 0, epoch = 0 WHERE "+waiting, int(jobWork), db.In(types), now)
 	if err == nil && n > 0 {
 		r.log.Info("took over jobs that waited for a handler", "jobs", n)
 	}

@@ -114,9 +114,6 @@ func newJobs(r *Runtime) *jobs {
 
 // Start begins to do jobs.
 func (j *jobs) Start(ctx context.Context) error {
-	if err := j.r.adopt(ctx); err != nil {
-		return err
-	}
 	j.mu.Lock()
 	j.open = true
 	j.mu.Unlock()

@@ -18,9 +18,10 @@ var (
 // poll looks for what nobody holds: timers that are due soon, jobs that found no room in any
 // memory, and the jobs of nodes that are dead.
 func (j *jobs) poll(ctx context.Context) {
-	err := j.takeAll(ctx, "owner = 0 AND due <= ?", func() []any {
-		return []any{j.r.now().Add(j.r.cfg.Ahead).UnixMicro()}
-	})
+	err := j.r.adopt(ctx)
+	if err == nil {
+		err = j.takeAll(ctx, "owner = 0 AND due <= ?", func() []any { return []any{j.r.now().Add(j.r.cfg.Ahead).UnixMicro()} })
+	}
 	if err == nil {
 		err = j.takeOrphans(ctx)
 	}
