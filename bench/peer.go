@@ -141,12 +141,15 @@ func (p *peer) step(ctx context.Context, in *instance) error {
 	})
 }
 
+// peerDefinition is the definition of the peer's rows, which no engine ever runs.
+const peerDefinition = 1
+
 func (p *peer) instanceRow(in *instance) db.Row {
-	return db.Row{Table: process.Instances, Values: []any{in.id, in.version, 1, in.id, 0, "R-2026-00000001", 1, in.version, p.now, process.Never, blob(p.size.state)}}
+	return db.Row{Table: process.Instances, Values: []any{in.id, in.version, peerDefinition, in.id, 0, "R-2026-00000001", 1, in.version, p.now, process.Never, blob(p.size.state)}}
 }
 
 func (p *peer) taskRow(in *instance) db.Row {
-	return db.Row{Table: process.Tasks, Values: []any{in.task, in.id, in.id, 1, "two", "Approve 2", 2, "request", `["approve","reject"]`, 0, "", 0, "",
+	return db.Row{Table: process.Tasks, Values: []any{in.task, in.id, in.id, peerDefinition, "two", "Approve 2", 2, "request", `["approve","reject"]`, 0, "", 0, "",
 		process.Never, process.Never, 0, 0, 1, p.now, ""}}
 }
 

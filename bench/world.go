@@ -164,7 +164,7 @@ func (w *world) next(ctx context.Context) (task, error) {
 	if len(w.tasks) == 0 {
 		var err error
 		w.tasks, err = db.All(ctx, w.DB, func(row db.Scanner) (t task, err error) { return t, row.Scan(&t.ID, &t.Version) },
-			"SELECT id, version FROM task WHERE id > ? ORDER BY id {limit}", w.taken, 200_000)
+			"SELECT id, version FROM task WHERE id > ? AND definition <> ? ORDER BY id {limit}", w.taken, peerDefinition, 200_000)
 		if err != nil {
 			return task{}, err
 		}
