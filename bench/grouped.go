@@ -86,6 +86,7 @@ func (p *peer) change(in *instance) *db.Change {
 	}
 	in.version, in.task = in.version+1, next
 	ch.Inserts = []db.Row{p.historyRow(in), p.taskRow(in), {Table: process.Candidates, Values: []any{int64(7), in.task}}}
+	ch.Ignores = []db.Row{p.readerRow(in)}
 	return ch
 }
 

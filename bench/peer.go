@@ -137,6 +137,9 @@ func (p *peer) step(ctx context.Context, in *instance) error {
 			}
 		}
 		in.version, in.task = in.version+1, next
+		if _, err := tx.InsertIgnore(ctx, p.readerRow(in)); err != nil {
+			return err
+		}
 		return tx.Insert(ctx, p.historyRow(in), p.taskRow(in), db.Row{Table: process.Candidates, Values: []any{int64(7), in.task}})
 	})
 }
@@ -156,6 +159,18 @@ func (p *peer) taskRow(in *instance) db.Row {
 func (p *peer) historyRow(in *instance) db.Row {
 	return db.Row{Table: process.Histories, Values: []any{in.id, in.version, in.task, p.now, 1, "Sample Approver", "taskCompleted", "",
 		blob(p.size.event), blob(p.size.ids), blob(p.size.trace)}}
+}
+
+// readers are the principals who may see a ticket; whoever is asked to do something is
+// added, most often again.
+var readers = &db.Table{
+	Name:    "ticket_reader",
+	Columns: []db.Column{{Name: "principal", Type: db.BigInt}, {Name: "ticket", Type: db.BigInt}},
+	Key:     []string{"principal", "ticket"},
+}
+
+func (p *peer) readerRow(in *instance) db.Row {
+	return db.Row{Table: readers, Values: []any{int64(7), in.id}}
 }
 
 // blob is data that do not compress, as the engine's are compressed already.
