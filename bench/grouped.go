@@ -34,7 +34,7 @@ func (p *peer) completeGrouped(ctx context.Context, l load) (report, error) {
 		}
 		defer p.putBack(in)
 		m := member{p.change(in), make(chan error, 1)}
-		queues[int(in.id)%committers] <- m
+		queues[uint64(in.id)*0x9e3779b97f4a7c15>>32%committers] <- m // the low bits of ids are the node's
 		return <-m.done
 	})
 	for _, q := range queues {
