@@ -2,12 +2,43 @@ package dbtest
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // Freeze stops the server's processes where they are, as a machine does whose disk or
-// host stalls. Thaw lets them go on.
-func (s *Server) Freeze() error { return s.signal(syscall.SIGSTOP) }
+// host stalls, and returns when every thread stands still. Thaw lets them go on.
+func (s *Server) Freeze() error {
+	if err := s.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for end := time.Now().Add(10 * time.Second); !s.frozen(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(end) {
+			return errors.New("the server does not stand still")
+		}
+	}
+	return nil
+}
+
+// frozen says whether every thread of the server is stopped; one that has ended is.
+func (s *Server) frozen() bool {
+	for todo := children(s.cmd.Process.Pid); len(todo) > 0; {
+		pid := todo[0]
+		todo = append(todo[1:], children(pid)...)
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, file := range threads {
+			text, err := os.ReadFile(file)
+			if _, state, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')')+1:]), " "); err == nil && !strings.HasPrefix(state, "T") && !strings.HasPrefix(state, "Z") {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw() error { return s.signal(syscall.SIGCONT) }
