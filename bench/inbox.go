@@ -35,7 +35,7 @@ func inbox(ctx context.Context, finished, open int) error {
 	fmt.Println("| page | calls | p50 ms | p99 ms | limit |")
 	fmt.Println("|---|--:|--:|--:|--:|")
 	l := load{Clients: 2, For: 4 * time.Second}
-	m := meter{db: w.DB, wal: true}
+	m := meter{db: w.DB, server: w.server}
 	for _, page := range pages(w) {
 		r, err := measured(ctx, m, l, func(ctx context.Context, l load) (report, error) {
 			return l.drive(ctx, func(ctx context.Context) error { return page.read(ctx, someone()) })

@@ -65,7 +65,7 @@ func throughput(ctx context.Context, kind string, l load) error {
 		return err
 	}
 	defer w.end()
-	m := meter{db: w.DB, wal: kind == "postgres"}
+	m := meter{db: w.DB, server: w.server}
 	fmt.Printf("\n%s, %d clients, %s each\n\n", kind, l.Clients, l.For)
 	fmt.Println("| what | per second | p50 ms | p99 ms | database CPU us | WAL bytes | round trips | Go CPU us | allocations |")
 	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
@@ -117,11 +117,11 @@ func throughput(ctx context.Context, kind string, l load) error {
 
 func printRow(name string, m meter, r result) {
 	wal := "-"
-	if m.wal {
+	if m.server != nil {
 		wal = fmt.Sprintf("%.0f", r.each(float64(r.used.wal)))
 	}
 	theirs := "in Go's"
-	if m.wal {
+	if m.server != nil {
 		theirs = fmt.Sprintf("%.0f", r.each(float64(r.used.theirCPU.Microseconds())))
 	}
 	fmt.Printf("| %s | %.0f | %.1f | %.1f | %s | %s | %.3f | %.0f | %.0f |\n", name, r.perSecond(),

@@ -26,9 +26,7 @@ func (s *Server) Freeze() error {
 
 // frozen says whether every thread of the server is stopped; one that has ended is.
 func (s *Server) frozen() bool {
-	for todo := children(s.cmd.Process.Pid); len(todo) > 0; {
-		pid := todo[0]
-		todo = append(todo[1:], children(pid)...)
+	for _, pid := range descendants(s.cmd.Process.Pid) {
 		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 		for _, file := range threads {
 			text, err := os.ReadFile(file)
@@ -46,9 +44,7 @@ func (s *Server) Thaw() error { return s.signal(syscall.SIGCONT) }
 // signal reaches the server and what it has started, but not the shell that supervises it.
 func (s *Server) signal(sig syscall.Signal) error {
 	var failed []error
-	for todo := children(s.cmd.Process.Pid); len(todo) > 0; {
-		pid := todo[0]
-		todo = append(todo[1:], children(pid)...)
+	for _, pid := range descendants(s.cmd.Process.Pid) {
 		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			failed = append(failed, err)
 		}

@@ -161,12 +161,19 @@ func (s *Server) CPU() time.Duration {
 		return 0
 	}
 	var ticks int64
-	for todo := []int{s.cmd.Process.Pid}; len(todo) > 0; {
-		pid := todo[0]
-		todo = append(todo[1:], children(pid)...)
+	for _, pid := range descendants(s.cmd.Process.Pid) {
 		ticks += cpuTicks(pid)
 	}
 	return time.Duration(ticks) * (time.Second / 100)
+}
+
+// descendants are the processes that a process has started, directly or not.
+func descendants(pid int) []int {
+	all := children(pid)
+	for i := 0; i < len(all); i++ {
+		all = append(all, children(all[i])...)
+	}
+	return all
 }
 
 func children(pid int) []int {
