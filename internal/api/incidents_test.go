@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 )
 
 // stuck opens tickets whose job fails while its variable tray has no value, and waits for the incidents.
+// It gives the tickets by the age of their incidents: two jobs at a time fail in any order.
 func stuck(t *testing.T, w *world, n int) []string {
 	t.Helper()
 	running(t, w.worker(), func(_ context.Context, job client.Job) (any, error) {
@@ -23,7 +25,14 @@ func stuck(t *testing.T, w *world, n int) []string {
 	for _, id := range ids {
 		w.until(id, "stuck", func(v client.TicketView) bool { return len(v.Incidents) == 1 })
 	}
-	return ids
+	list, err := w.as("admin").Incidents(t.Context(), client.IncidentFilter{}, client.Paging{})
+	must(t, err)
+	slices.SortFunc(list.Items, func(a, b client.Incident) int { return strings.Compare(a.ID, b.ID) })
+	byAge := make([]string, 0, n)
+	for _, in := range list.Items {
+		byAge = append(byAge, in.Ticket)
+	}
+	return byAge
 }
 
 var errNoTray = &client.Problem{Detail: "no tray"}
