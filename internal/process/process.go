@@ -158,6 +158,8 @@ type Runtime struct {
 	cache *cache
 	jobs  *jobs
 
+	states *db.Lookup[db.ID, *snapshot] // those that State has to read
+
 	workers workers
 
 	services *service.Group
@@ -181,6 +183,7 @@ func New(cfg Config, deps Deps) *Runtime {
 		cache:    newCache(cfg.CacheBytes),
 		services: service.NewGroup(deps.Log),
 	}
+	r.states = db.NewLookup(r.readStates)
 	for range cfg.Lanes {
 		l := newLane(r)
 		r.lanes = append(r.lanes, l)

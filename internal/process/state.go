@@ -15,15 +15,28 @@ func (r *Runtime) State(ctx context.Context, id db.ID, version int64) (*engine.S
 	if s := r.cache.get(id); s != nil && s.Version >= version {
 		return s.state, nil
 	}
-	read, err := r.readSnapshots(ctx, []db.ID{id})
+	s, known, err := r.states.Find(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case !known:
+		return nil, errs.New(errs.NotFound, "there is no instance %s", id)
+	}
+	return s.state, s.err
+}
+
+// readStates reads instances for those who ask State, many with one statement, and keeps them for the lanes.
+func (r *Runtime) readStates(ctx context.Context, ids []db.ID) (map[db.ID]*snapshot, error) {
+	read, err := r.readSnapshots(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	if len(read) == 0 {
-		return nil, errs.New(errs.NotFound, "there is no instance %s", id)
+	found := make(map[db.ID]*snapshot, len(read))
+	for _, s := range read {
+		if s.err == nil {
+			r.cache.put(s)
+		}
+		found[s.ID] = s
 	}
-	if read[0].err == nil {
-		r.cache.put(read[0])
-	}
-	return read[0].state, read[0].err
+	return found, nil
 }

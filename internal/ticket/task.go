@@ -56,36 +56,27 @@ func errNoTask(id db.ID) error {
 		WithCure("it may be done already: look at the inbox or at the ticket again")
 }
 
-// readTasks reads open tasks and their candidates. They are the most frequent question
-// of all, so many callers share a read.
+// readTasks reads open tasks and their candidates, of which there are few, with one statement. They are the
+// most frequent question of all, so many callers share a read.
 func (s *Service) readTasks(ctx context.Context, ids []db.ID) (map[db.ID]openTask, error) {
-	scan := func(row db.Scanner) (t openTask, err error) {
-		t.Task, err = process.ScanTask(row, &t.app, &t.instance)
-		return t, err
-	}
-	found, err := db.All(ctx, s.db, scan, "SELECT "+process.TaskColumns+
-		", k.app, instance.version FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance WHERE task.id IN (?)", db.In(ids))
-	if err != nil {
-		return nil, err
-	}
-	tasks := make(map[db.ID]openTask, len(found))
-	for _, t := range found {
-		tasks[t.ID] = t
-	}
-	rows, err := s.db.Query(ctx, "SELECT c.task, c.principal FROM task_candidate c WHERE c.task IN (?)", db.In(ids))
+	rows, err := s.db.Query(ctx, "SELECT "+process.TaskColumns+", k.app, instance.version, COALESCE(c.principal, 0)"+
+		" FROM task JOIN ticket k ON k.id = task.root JOIN instance ON instance.id = task.instance LEFT JOIN task_candidate c ON c.task = task.id"+
+		" WHERE task.id IN (?)", db.In(ids))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	tasks := make(map[db.ID]openTask, len(ids))
 	for rows.Next() {
-		var id, principal db.ID
-		if err := rows.Scan(&id, &principal); err != nil {
+		var t openTask
+		var candidate db.ID
+		if t.Task, err = process.ScanTask(rows, &t.app, &t.instance, &candidate); err != nil {
 			return nil, err
 		}
-		if t, ok := tasks[id]; ok {
-			t.candidates = append(t.candidates, principal)
-			tasks[id] = t
+		if candidate != 0 {
+			t.candidates = append(tasks[t.ID].candidates, candidate)
 		}
+		tasks[t.ID] = t
 	}
 	return tasks, rows.Err()
 }
