@@ -128,6 +128,9 @@ func redact(n *yaml.Node, t reflect.Type) {
 type Dir string
 
 // The files of a data directory.
+func (d Dir) HostFile() string { return filepath.Join(string(d), "host.yaml") }     // which host of a cluster it is
+func (d Dir) PKI() string      { return filepath.Join(string(d), "pki") }           // certificates of a host
+func (d Dir) Logs() string     { return filepath.Join(string(d), "logs") }          // of a host's roles
 func (d Dir) File() string     { return filepath.Join(string(d), "paceline.yaml") } // the configuration
 func (d Dir) Database() string { return filepath.Join(string(d), "paceline.db") }   // SQLite, where no DSN is given
 func (d Dir) Blobs() string    { return filepath.Join(string(d), "blobs") }         // attachments and bundles
