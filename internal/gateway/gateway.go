@@ -197,11 +197,12 @@ func (g *Gateway) Table() Table {
 	return g.table
 }
 
-// Down takes in that the server with this address died: its requests go elsewhere at
-// once. The servers' own probes have the last word.
-func (g *Gateway) Down(address string) {
+// Down takes in that the server with this address died, as its Agent saw it: its requests
+// are cancelled and go elsewhere at once. why is for the log and /servers. The servers' own
+// probes have the last word.
+func (g *Gateway) Down(address, why string) {
 	for _, p := range g.live.Load().pools {
-		p.Down(address)
+		p.Down(address, why)
 	}
 }
 

@@ -430,7 +430,7 @@ func TestReportedDeathSendsRequestsElsewhere(t *testing.T) {
 		got <- body
 	}()
 	at := <-arrived
-	w.Down(at)
+	w.Down(at, "its process ended")
 	if next := <-arrived; next == at {
 		// The event was wrong and the probe has corrected it: both are ready again.
 		t.Logf("repeated on %s itself", at)

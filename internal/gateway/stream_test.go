@@ -268,7 +268,7 @@ func TestWebSocketIsToldToComeBack(t *testing.T) {
 		s := serveHandler(t, ws("a"))
 		w := start(t, quiet(s.URL))
 		_, in := w.dialWS("")
-		w.Down(serverOf(s))
+		w.Down(serverOf(s), "its process ended")
 		expectFrame(t, in, 8, restart)
 	})
 	t.Run("when the gateway stops", func(t *testing.T) {
@@ -296,7 +296,7 @@ func TestWebSocketIsToldToComeBack(t *testing.T) {
 		if b, err := in.Peek(5); err != nil || string(b) != "\x81\x05hel" {
 			t.Fatalf("%q %v", b, err)
 		}
-		w.Down(serverOf(s))
+		w.Down(serverOf(s), "its process ended")
 		if rest, err := io.ReadAll(in); len(rest) != 5 {
 			t.Errorf("%q %v", rest, err)
 		}

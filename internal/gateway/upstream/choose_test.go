@@ -238,7 +238,7 @@ func TestEventsHastenAndProbesDecide(t *testing.T) {
 	p, _ := still(Config{}, 1)
 	s := p.servers[0]
 	before := s.event
-	p.Down(s.address)
+	p.Down(s.address, "its process ended")
 	if s.found != Down {
 		t.Fatal("not down after the event")
 	}

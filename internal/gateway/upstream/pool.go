@@ -132,13 +132,13 @@ func (p *Pool) Apply(ctx context.Context, cfg Config) error {
 
 // Down takes in that a server died, as one knows who watches its process. The next probe
 // may know better.
-func (p *Pool) Down(address string) {
+func (p *Pool) Down(address, why string) {
 	for _, s := range p.named(address) {
 		p.mu.Lock()
 		s.event++
 		event := s.event
 		p.mu.Unlock()
-		s.is(Down, "reported down", event, true)
+		s.is(Down, why, event, true)
 		s.loop.Ring()
 	}
 }
