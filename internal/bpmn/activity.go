@@ -5,6 +5,7 @@ import "strings"
 // details reads what a node does, beyond where it stands in the graph.
 func (p *parser) details(n *Node) {
 	e := p.source[n]
+	n.Calendar = e.paceline("calendar")
 	switch {
 	case n.Kind.IsEvent():
 		p.eventNode(n, e)
@@ -18,6 +19,9 @@ func (p *parser) details(n *Node) {
 
 func (p *parser) eventNode(n *Node, e *element) {
 	p.event(n, e)
+	for _, x := range p.definitionsOf(e) {
+		n.Calendar = firstOf(n.Calendar, x.paceline("calendar"))
+	}
 	n.Inputs, n.Outputs = p.mappings(e)
 	if n.Kind == StartEvent {
 		n.Initiator = firstOf(e.paceline("initiator"), e.vendor("initiator"))
@@ -65,6 +69,7 @@ func (p *parser) activity(n *Node, e *element) {
 		if a := p.approval(n, e); a != nil {
 			n.Loop = &Loop{Approval: a}
 		}
+		n.User.SLA = p.sla(n, e)
 	case ReceiveTask:
 		n.Instantiate = isTrue(e.attr("instantiate"))
 		n.Event = p.taskMessage(e)

@@ -40,6 +40,7 @@ type Process struct {
 	// CandidateStarters who may start it, from vendor attributes; empty: everybody.
 	CandidateStarters []string
 	Properties        map[string]string // paceline:property and vendor equivalents
+	Calendar          string            // the business calendar that times in it are counted in; default or a name; empty or none: all time counts
 }
 
 // Scope is what a process and a sub-process have in common: nodes and flows.
@@ -92,6 +93,8 @@ type Node struct {
 	Default *Flow
 	Lane    *Lane
 	Doc     string
+	// Calendar is the business calendar of its times, as in Process; empty: that of what is around it.
+	Calendar string
 
 	// Events.
 	// Event is nil for a none event. A receive task has the message that it waits for, a
@@ -265,6 +268,7 @@ type User struct {
 	Assignment       string // paceline: starter, superior, head, unit ... see docs
 	CandidateStarter bool
 	Policies         []Policy
+	SLA              *SLA
 }
 
 // Work is a piece of machine work. Type names the job handler; a script or an

@@ -2,6 +2,7 @@ package bpmn
 
 // processDetails reads the attributes of a process and its lanes.
 func (p *parser) processDetails(process *Process, e *element) {
+	process.Calendar = e.paceline("calendar")
 	process.VersionTag = firstOf(e.paceline("version"), e.vendor("versionTag"))
 	if z := e.extension("versionTag", nsZeebe); z != nil {
 		process.VersionTag = z.attr("value")

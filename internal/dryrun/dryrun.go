@@ -26,6 +26,8 @@ type Options struct {
 	Vars    []byte // a JSON object for it; nil: none
 	Steps   string // path of a steps file; empty: everything completes by itself
 	JSON    bool   // one JSON object a line, else text for people
+	// Calendars are the paths of business calendars; the first is the default. Without any all time counts.
+	Calendars []string
 }
 
 // The bounds of one run.
@@ -127,6 +129,10 @@ func (w *world) run(m *Models, opts Options) bool {
 		if err := w.deploy(f); err != nil {
 			return w.refuse(0, err)
 		}
+	}
+	var err error
+	if w.calendars, err = readCalendars(opts.Calendars); err != nil {
+		return w.refuse(0, err)
 	}
 	vars, err := parseVars(opts.Vars)
 	if err != nil {

@@ -67,7 +67,8 @@ func (w *world) event(l eventLine) {
 	w.line(l, "%s  #%d %-9s %s %s%s", w.now.Format(time.DateTime), l.Instance, l.Event, l.Type, l.Element, more)
 }
 
-var moments = map[engine.Moment]string{engine.Entered: "entered", engine.Completed: "completed", engine.Cancelled: "cancelled"}
+var moments = map[engine.Moment]string{engine.Entered: "entered", engine.Completed: "completed", engine.Cancelled: "cancelled",
+	engine.Warned: "warned", engine.Escalated: "escalated", engine.Transferred: "transferred"}
 
 func (w *world) trace(in *instance, e engine.Trace) {
 	w.event(eventLine{Event: moments[e.What], Element: e.Node.ID, Type: e.Node.Tag, Instance: in.n, Loop: e.Loop})

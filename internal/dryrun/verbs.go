@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/calendar"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/feel"
 )
@@ -306,7 +307,7 @@ func (w *world) earliest() (due time.Time, fire func() error) {
 // fireStart starts a process by its timer.
 func (w *world) fireStart(i int) error {
 	t := w.timers[i]
-	next, more := t.schedule.Next()
+	next, more := t.proc.def.NextSchedule(t.element, t.schedule, w.env())
 	if more {
 		t.schedule = next
 	} else {
@@ -324,7 +325,7 @@ func (w *world) advance(s step) error {
 		}
 		return w.advanceTo(due)
 	}
-	to, err := engine.Instant(s.Advance, w.now)
+	to, err := (*calendar.Calendar)(nil).Instant(s.Advance, w.now)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type world struct {
 	instances []*instance
 	timers    []*startTimer
 	mail      []func() // in order of sending
+	calendars calendars
 }
 
 // process is one that can be started and called.
@@ -66,7 +67,9 @@ func (w *world) newID() engine.ID {
 	return w.lastID
 }
 
-func (w *world) env() engine.Env { return engine.Env{Now: w.now, NewID: w.newID} }
+func (w *world) env() engine.Env {
+	return engine.Env{Now: w.now, NewID: w.newID, Calendar: w.calendars.named}
+}
 
 func (w *world) overrun() bool {
 	if w.alone {
@@ -164,6 +167,8 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 		case engine.FormGroup:
 			formed := standIns(e)
 			w.send(func() { w.hand(in, formed) })
+		case engine.HandOver:
+			w.send(func() { w.hand(in, engine.TaskAssigned{Task: e.Task, To: successor(e)}) })
 		case engine.StartChild:
 			w.send(func() { w.startChild(in, e) })
 		case engine.CancelChild:
@@ -302,7 +307,7 @@ func (w *world) starting(kind bpmn.EventKind, name, element string) []starting {
 // scheduleStarts arms the timer start events of all processes.
 func (w *world) scheduleStarts() {
 	for _, s := range w.starting(bpmn.TimerEvent, "", "") {
-		schedule, err := s.proc.def.StartSchedule(s.trigger.Element, w.now)
+		schedule, err := s.proc.def.StartSchedule(s.trigger.Element, w.env())
 		if err == nil {
 			w.timers = append(w.timers, &startTimer{w.newID(), s.proc, s.trigger.Element, schedule})
 		}

@@ -45,6 +45,11 @@ func (r *run) enterApproval(a *activation) error {
 		return err
 	}
 	r.effects = append(r.effects, copies...)
+	if r.keepsClock(a) && !a.node.User.SLA.Each {
+		if _, err := r.startClock(a); err != nil {
+			return err
+		}
+	}
 	a.body = &loopBody{ballot: &ballot{}}
 	a.phase = holding
 	r.effects = append(r.effects, FormGroup{

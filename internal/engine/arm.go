@@ -110,6 +110,10 @@ func (r *run) tellDisarmed(m arm) {
 // fire triggers what is armed at index i.
 func (r *run) fire(i int, vars feel.Vars) {
 	m := r.st.arms[i]
+	if m.level > 0 {
+		r.reachLevel(i)
+		return
+	}
 	if m.kind == bpmn.TimerEvent {
 		r.rearm(i)
 	}

@@ -29,7 +29,7 @@ func DecodeState(data []byte) (*State, error) {
 // is never larger than the bytes by more than a small factor.
 func (s *State) UnmarshalBinary(data []byte) error {
 	d := &decoder{buf: data}
-	if d.tag() != stateVersion {
+	if d.version = d.tag(); d.version < 1 || d.version > stateVersion {
 		return ErrDamaged
 	}
 	*s = State{instance: d.int(), businessKey: d.text(), initiator: d.text(), parent: d.int(), parentCall: d.int()}
@@ -51,6 +51,11 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	for range d.count() {
 		s.passed = append(s.passed, Pass{Task: d.int(), Element: d.text(), Loop: int(d.int32()), By: d.text(), At: time.UnixMicro(d.int()).UTC(), group: d.uint32()})
 	}
+	if d.version >= 2 {
+		for range d.count() {
+			s.stopped = append(s.stopped, stoppedClock{element: d.text(), loop: d.int32(), left: d.int(), reached: d.uint32()})
+		}
+	}
 	if d.bad || len(d.buf) > 0 || len(s.acts) == 0 || s.lastKey < last {
 		return ErrDamaged
 	}
@@ -59,9 +64,10 @@ func (s *State) UnmarshalBinary(data []byte) error {
 
 // decoder takes from buf; bad is set for good by the first thing that does not fit.
 type decoder struct {
-	buf   []byte
-	depth int
-	bad   bool
+	buf     []byte
+	version byte
+	depth   int
+	bad     bool
 }
 
 func (d *decoder) uint() uint64 {
@@ -190,6 +196,9 @@ func (d *decoder) activation() *activation {
 		}
 		a.body.ballot = d.ballot()
 	}
+	if parts&hasClock != 0 {
+		a.clock = &clock{due: d.int(), stands: d.bool(), left: d.int(), reached: d.uint32()}
+	}
 	if (a.phase == stuck) != (a.incident != nil) || a.phase > over {
 		d.fail()
 	}
@@ -267,6 +276,9 @@ func (d *decoder) arm() arm {
 		m.left = int32(left)
 		if int64(m.left) != left {
 			d.fail()
+		}
+		if d.version >= 2 {
+			m.level = d.int32()
 		}
 	case bpmn.ConditionalEvent:
 		m.met = d.bool()

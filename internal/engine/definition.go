@@ -76,7 +76,7 @@ func Compile(file *bpmn.Definitions, process string) (*Definition, error) {
 		return nil, fmt.Errorf("the file has no executable process %q", process)
 	}
 	def := &Definition{Process: p, file: file, nodes: map[string]*node{}, flows: map[string]*flow{}}
-	def.root = &node{Node: &bpmn.Node{ID: p.ID, Name: p.Name, Tag: "process", Line: p.Line, Inner: &p.Scope}, behave: processBehaviour}
+	def.root = &node{Node: &bpmn.Node{ID: p.ID, Name: p.Name, Tag: "process", Line: p.Line, Inner: &p.Scope, Calendar: p.Calendar}, behave: processBehaviour}
 	if err := def.add(def.root); err != nil {
 		return nil, err
 	}

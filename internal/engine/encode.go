@@ -11,7 +11,7 @@ import (
 // The encoding of a State: a version byte, then its fields in a fixed order. Integers are varints,
 // texts and lists carry their length, a value begins with a tag. One state has one encoding.
 // Elements are named by id, so that the bytes outlive a new version of the parser.
-const stateVersion = 1
+const stateVersion = 2
 
 const (
 	tagNull byte = iota
@@ -84,6 +84,13 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		e.int(p.At.UnixMicro())
 		e.uint(uint64(p.group))
 	}
+	e.uint(uint64(len(s.stopped)))
+	for _, c := range s.stopped {
+		e.text(c.element)
+		e.uint(uint64(c.loop))
+		e.int(c.left)
+		e.uint(uint64(c.reached))
+	}
 	return e.buf, nil
 }
 
@@ -99,13 +106,14 @@ const (
 	hasIncident
 	hasDetour
 	hasBallot
+	hasClock
 )
 
 func (a *activation) parts() uint64 {
 	return bit(len(a.vars) > 0, hasVars) | bit(a.task != nil, hasTask) | bit(a.body != nil, hasBody) |
 		bit(len(a.arrived) > 0, hasArrived) | bit(len(a.later) > 0, hasLater) | bit(len(a.undo) > 0, hasUndo) |
 		bit(len(a.pending) > 0, hasPending) | bit(a.incident != nil, hasIncident) | bit(a.detour != nil, hasDetour) |
-		bit(a.body != nil && a.body.ballot != nil, hasBallot)
+		bit(a.body != nil && a.body.ballot != nil, hasBallot) | bit(a.clock != nil, hasClock)
 }
 
 func bit(has bool, part uint64) uint64 {
@@ -181,6 +189,12 @@ func (e *encoder) activation(a *activation) error {
 	}
 	if parts&hasBallot != 0 {
 		e.ballot(a.body.ballot)
+	}
+	if c := a.clock; c != nil {
+		e.int(c.due)
+		e.bool(c.stands)
+		e.int(c.left)
+		e.uint(uint64(c.reached))
 	}
 	return nil
 }
@@ -261,6 +275,7 @@ func (e *encoder) arm(m *arm) {
 		e.int(m.due)
 		e.text(m.cycle)
 		e.int(int64(m.left))
+		e.uint(uint64(m.level))
 	case bpmn.ConditionalEvent:
 		e.bool(m.met)
 	default:

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/calendar"
 	"github.com/paceline/paceline/internal/feel"
 )
 
@@ -29,6 +30,9 @@ type ID = int64
 type Env struct {
 	Now   time.Time
 	NewID func() ID
+	// Calendar finds a business calendar by its name; empty: the default of the instance. The same name
+	// gives the same calendar when the Step is done again. Nil: all time is work time.
+	Calendar func(name string) (cal *calendar.Calendar, known bool)
 }
 
 // Refused is the error of an event that does not fit the state.
@@ -204,6 +208,27 @@ type (
 		Node *bpmn.Node
 		To   []string // terms
 	}
+	// Remind tells people that the clock of a task, or of an approval group, has reached a level.
+	Remind struct {
+		Node      *bpmn.Node
+		Tasks     []Task // those open
+		Escalates bool
+		To        []string // terms; none: who has or may take the tasks, or where it escalates their superiors
+		Due       time.Time
+	}
+	// HandOver asks for a TaskAssigned that gives a task to somebody else, because it is late; it is not
+	// kept outside.
+	HandOver struct {
+		Task ID
+		Node *bpmn.Node
+		From string   // who has it; empty for nobody
+		To   []string // terms; none: the superior of who has it
+	}
+	// ChangeDue tells of a new due time of an open task, whose clock stood still.
+	ChangeDue struct {
+		Task ID
+		Due  time.Time
+	}
 	// OpenJob asks for a piece of machine work.
 	OpenJob struct {
 		Job  ID
@@ -288,6 +313,9 @@ func (ChangeTask) effect()    {}
 func (CloseTask) effect()     {}
 func (FormGroup) effect()     {}
 func (Notify) effect()        {}
+func (Remind) effect()        {}
+func (HandOver) effect()      {}
+func (ChangeDue) effect()     {}
 func (OpenJob) effect()       {}
 func (CloseJob) effect()      {}
 func (ArmTimer) effect()      {}
@@ -336,6 +364,9 @@ const (
 	Entered Moment = iota + 1
 	Completed
 	Cancelled
+	Warned      // it is due soon, or late: who has it was told
+	Escalated   // others were told
+	Transferred // it is given to somebody else
 )
 
 // How an instance ended.

@@ -9,6 +9,7 @@ func (ev Cancel) apply(r *run) error {
 
 func (ev Suspend) apply(r *run) error {
 	r.st.suspended = true
+	r.stopClocks()
 	return nil
 }
 
@@ -17,5 +18,6 @@ func (ev Resume) apply(r *run) error {
 		return refuse("the instance is not suspended")
 	}
 	r.st.suspended = false
+	r.startClocks()
 	return nil
 }

@@ -54,7 +54,9 @@ func (r *run) jump(ev Jump) error {
 		gate = gate.scope
 	}
 	lost := &detour{}
+	r.back = true
 	found, err := r.kill(gate, scope, from, lost)
+	r.back = false
 	if err != nil {
 		return err
 	}

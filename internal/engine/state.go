@@ -26,6 +26,8 @@ type State struct {
 	acts   []*activation // in order of key; the first is the process itself
 	arms   []arm         // in order of arming
 	passed []Pass
+
+	stopped []stoppedClock // in the order in which their work was sent back
 }
 
 // activation is one running instance of a node: a token where the node is not a scope,
@@ -52,6 +54,7 @@ type activation struct {
 	taken    bool     // a scope: an interrupting event sub-process has taken over
 	incident *incident
 	detour   *detour // it was returned to: where to go when it is done
+	clock    *clock  // of a user task or approval group with an SLA
 
 	// Only within a Step, and set by bind.
 	node    *node
@@ -87,6 +90,7 @@ type arm struct {
 	cycle   string // of a repeating timer: the repetition or cron text
 	left    int32  // of a repeating timer: how often it fires after that; -1: for ever
 	met     bool   // of a condition: it holds now
+	level   int32  // of an SLA's timer: which level of the element, from 1
 
 	node *node // derived
 }
@@ -358,12 +362,19 @@ func (s *State) fits(a *activation) bool {
 			return false
 		}
 	}
+	if a.clock != nil && (a.node.User == nil || a.node.User.SLA == nil) {
+		return false
+	}
 	return s.canUndo(a.undo) && s.canUndo(a.pending)
 }
 
 // fits checks that the owner is one that arms this element.
 func (m *arm) fits(owner *activation) bool {
 	n := m.node
+	if m.level > 0 {
+		sla := n.User != nil && n.User.SLA != nil && int(m.level) <= len(n.User.SLA.Levels)
+		return sla && owner != nil && owner.node == n && owner.clock != nil
+	}
 	if owner == nil || n.Event == nil || n.Event.Kind != m.kind {
 		return false
 	}

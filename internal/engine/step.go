@@ -38,6 +38,7 @@ type run struct {
 	moves   int
 	deaths  int
 	view    view
+	back    bool // what ends now was sent back: its clock goes on when it comes again
 }
 
 func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
@@ -234,6 +235,9 @@ func (r *run) conclude(a *activation) error {
 
 // end closes what the activation opened and tells how it ended. The token is still there.
 func (r *run) end(a *activation, what Moment) {
+	if r.back && a.clock != nil && what == Cancelled {
+		r.keepClock(a)
+	}
 	r.close(a, what == Completed)
 	if a.entered {
 		r.effects = append(r.effects, Trace{What: what, Node: a.node.Node, Loop: int(a.loop)})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/calendar"
 	"github.com/paceline/paceline/internal/feel"
 )
 
@@ -19,7 +20,11 @@ func (r *run) schedule(a *activation, m *arm) error {
 	if err != nil {
 		return err
 	}
-	due, cycle, left, err := firstDue(value, r.env.Now)
+	cal, err := r.calendarOf(m.node)
+	if err != nil {
+		return err
+	}
+	due, cycle, left, err := firstDue(cal, value, r.env.Now)
 	if err != nil {
 		return fail("%s: %v", x.Text, err)
 	}
@@ -41,33 +46,50 @@ func timerExpression(t *bpmn.Timer) *bpmn.Expression {
 
 // firstDue reads a timer's value: when it is due first, and for a cycle its text and how
 // often it is due after that (-1: for ever).
-func firstDue(value feel.Value, now time.Time) (due time.Time, cycle string, left int32, err error) {
+func firstDue(cal *calendar.Calendar, value feel.Value, now time.Time) (due time.Time, cycle string, left int32, err error) {
 	s, isText := value.(string)
 	switch {
-	case isText && isRepetition(s):
-		p, err := parseRepetition(s)
+	case isText && calendar.IsRepetition(s):
+		p, err := calendar.ParseRepetition(s)
 		if err != nil {
 			return due, "", 0, err
 		}
-		due, left, err = p.first(now)
+		due, left, err = p.First(cal, now)
 		return due, s, left, err
-	case isText && isCron(s):
-		c, err := parseCron(s)
-		if err != nil {
-			return due, "", 0, err
-		}
-		due, err = c.next(now)
+	case isText && calendar.IsCron(s):
+		due, err = nextCron(cal, s, now)
 		return due, s, -1, err
 	}
-	due, err = instant(value, now)
+	due, err = instant(cal, value, now)
 	return due, "", 0, err
+}
+
+// maxOffDays bounds how many due times in a row may fall on days without work.
+const maxOffDays = 10_000
+
+// nextCron is the next due time of a cron, in the zone of the calendar and on a day that has work there.
+func nextCron(cal *calendar.Calendar, text string, after time.Time) (time.Time, error) {
+	c, err := calendar.ParseCron(text)
+	for range maxOffDays {
+		if err != nil {
+			return after, err
+		}
+		if after, err = c.Next(after, cal.Zone()); err == nil && cal.Works(after) {
+			return after, nil
+		}
+	}
+	return after, fail("the cron is never due on a day of work")
 }
 
 // rearm sets a timer that fired to its next due time, counted from the last, or takes it away.
 func (r *run) rearm(i int) {
 	m := &r.st.arms[i]
 	r.effects = append(r.effects, DisarmTimer{Timer: m.id})
-	due, err := m.nextDue()
+	cal, err := r.calendarOf(m.node)
+	due := time.Time{}
+	if err == nil {
+		due, err = m.nextDue(cal)
+	}
 	if m.left == 0 || err != nil || !m.mayFireAgain(r.st.find(m.owner)) {
 		r.st.arms = slices.Delete(r.st.arms, i, i+1)
 		return
@@ -91,45 +113,96 @@ func (m *arm) mayFireAgain(owner *activation) bool {
 	}
 }
 
-func (m *arm) nextDue() (time.Time, error) {
+func (m *arm) nextDue(cal *calendar.Calendar) (time.Time, error) {
 	last := time.UnixMicro(m.due).UTC()
 	switch {
 	case m.left == 0:
 		return time.Time{}, nil
-	case isRepetition(m.cycle):
-		p, err := parseRepetition(m.cycle)
-		return p.every.after(last), err
+	case calendar.IsRepetition(m.cycle):
+		p, err := calendar.ParseRepetition(m.cycle)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return p.After(cal, last), nil
 	}
-	c, err := parseCron(m.cycle)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return c.next(last)
+	return nextCron(cal, m.cycle, last)
 }
 
 func armTimer(m arm) ArmTimer {
 	return ArmTimer{Timer: m.id, Node: m.node.Node, Due: time.UnixMicro(m.due).UTC()}
 }
 
-// instant reads a date, a date and time, or a duration from now.
-func instant(value feel.Value, now time.Time) (time.Time, error) {
+// instant reads a date, a date and time, or a duration from now in the time of a calendar.
+func instant(cal *calendar.Calendar, value feel.Value, now time.Time) (time.Time, error) {
+	due, ok := now, true
 	switch v := value.(type) {
 	case nil:
 		return time.Time{}, fail("it is null, not a time")
 	case feel.Date:
-		return time.Date(v.Year, time.Month(v.Month), v.Day, 0, 0, 0, 0, time.UTC), nil
+		return time.Date(v.Year, time.Month(v.Month), v.Day, 0, 0, 0, 0, cal.Zone()).UTC(), nil
 	case feel.DateTime:
 		return v.Instant().UTC(), nil
 	case feel.Duration:
-		d, ok := v.Go()
-		if !ok {
+		d, fits := v.Go()
+		if !fits {
 			return time.Time{}, fail("the duration is too long")
 		}
-		return now.Add(d), nil
+		due, ok = cal.After(now, periodOf(cal, d))
 	case feel.MonthDuration:
-		return now.AddDate(0, int(v), 0), nil
+		due, ok = cal.After(now, calendar.Period{Months: int(v)})
 	case string:
-		return instantText(v, now)
+		return cal.Instant(v, now)
+	default:
+		return time.Time{}, fail("%s is no date and no duration", text(value))
 	}
-	return time.Time{}, fail("%s is no date and no duration", text(value))
+	if !ok {
+		return time.Time{}, fail("it is never: the calendar has no such work time")
+	}
+	return due, nil
+}
+
+// periodOf splits a FEEL duration as ISO 8601 writes it, so that its days are work days.
+func periodOf(cal *calendar.Calendar, d time.Duration) calendar.Period {
+	if cal == nil {
+		return calendar.Period{Clock: d}
+	}
+	const day = 24 * time.Hour
+	return calendar.Period{Days: int(d / day), Clock: d % day}
+}
+
+// calendarOf finds the calendar that the times of an element are counted in: what the model says there or around
+// it. Nil: all time counts.
+func (r *run) calendarOf(n *node) (*calendar.Calendar, error) { return r.calendarNamed(n.calendar()) }
+
+// The names of calendars that are none.
+const (
+	noCalendar      = "none"
+	defaultCalendar = "default"
+)
+
+func (r *run) calendarNamed(name string) (*calendar.Calendar, error) {
+	if name == "" || name == noCalendar || r.env.Calendar == nil {
+		return nil, nil
+	}
+	if name == defaultCalendar {
+		name = ""
+	}
+	cal, known := r.env.Calendar(name)
+	if !known {
+		return nil, fail("there is no calendar %q", name)
+	}
+	return cal, nil
+}
+
+// calendar is the name of the calendar of an element, empty for none.
+func (n *node) calendar() string {
+	for at := n; at != nil; at = at.scope {
+		if at.Calendar == "" && at.host != nil {
+			at = at.host
+		}
+		if at.Calendar != "" {
+			return at.Calendar
+		}
+	}
+	return ""
 }

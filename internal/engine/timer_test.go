@@ -43,13 +43,13 @@ func TestFirstDue(t *testing.T) {
 		{"@daily", "2026-01-31T00:00:00Z", -1},
 		{"*/10 * * * * *", "2026-01-30T10:20:40Z", -1},
 	} {
-		due, _, left, err := firstDue(c.text, now)
+		due, _, left, err := firstDue(nil, c.text, now)
 		if err != nil || due.Format(time.RFC3339Nano) != c.due || left != c.left {
 			t.Errorf("%s: due %s, %d left, %v; want %s, %d", c.text, due.Format(time.RFC3339Nano), left, err, c.due, c.left)
 		}
 	}
 	for _, bad := range []string{"", "soon", "P", "PT", "P1", "R3/", "R3/x", "R/PT0S", "99 * * * *", "0 0 31 2 *", "a b c d e"} {
-		if due, _, _, err := firstDue(bad, now); err == nil {
+		if due, _, _, err := firstDue(nil, bad, now); err == nil {
 			t.Errorf("%q is due %s", bad, due)
 		}
 	}

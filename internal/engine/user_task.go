@@ -27,6 +27,15 @@ func openUserTask(r *run, a *activation) error {
 	if r.isMember(a) {
 		a.addressMember(&open)
 	}
+	if r.keepsClock(a) {
+		due, err := r.startClock(a)
+		if err != nil {
+			return err
+		}
+		open.Due = due
+	} else if r.isMember(a) && a.up.clock != nil {
+		open.Due = time.UnixMicro(a.up.clock.due).UTC()
+	}
 	if err := r.listen(a, "create"); err != nil {
 		return err
 	}
@@ -98,7 +107,11 @@ func (r *run) evalTime(a *activation, x *bpmn.Expression) (time.Time, error) {
 	if err != nil || value == nil {
 		return time.Time{}, err
 	}
-	return instant(value, r.env.Now)
+	cal, err := r.calendarOf(a.node)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return instant(cal, value, r.env.Now)
 }
 
 // taskAt finds an open task and checks the version that the caller saw; 0 matches any.

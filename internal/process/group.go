@@ -149,6 +149,9 @@ func (l *lane) confirm(ctx context.Context, u *unit, t *Transition) {
 	for _, formed := range t.formed {
 		l.derive(ctx, u, Command{Instance: t.Instance, Event: formed, Note: formed.Reason})
 	}
+	for _, handed := range t.handed {
+		l.derive(ctx, u, handed)
+	}
 	for _, o := range t.Opened {
 		if _, open := t.After.OpenTask(o.Task); !open {
 			continue
@@ -185,8 +188,9 @@ func (l *lane) derive(ctx context.Context, u *unit, cmd Command) {
 
 // transition runs the interpreter and notes the ids that it drew.
 func (r *Runtime) transition(from *snapshot, c *call) (t *Transition, drawn []db.ID, err error) {
-	now := r.now()
-	state, effects, err := engine.Step(from.def, from.state, c.Event, engine.Env{Now: now, NewID: func() engine.ID {
+	now, notes := r.now(), consulted{}
+	calendars := r.lookup(from.Definition, initiatorOf(from.state, c.Event), notes)
+	state, effects, err := engine.Step(from.def, from.state, c.Event, engine.Env{Now: now, Calendar: calendars, NewID: func() engine.ID {
 		id := r.deps.NewID()
 		drawn = append(drawn, id)
 		return engine.ID(id)
@@ -196,7 +200,7 @@ func (r *Runtime) transition(from *snapshot, c *call) (t *Transition, drawn []db
 	}
 	return &Transition{
 		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: from.Definition, Process: from.def, Seq: from.Seq + 1,
-		Now: now, Actor: c.Actor, By: c.By, Note: c.Note, Event: c.Event, Before: from.state, After: state, Effects: effects,
+		Now: now, Actor: c.Actor, By: c.By, Note: c.Note, Event: c.Event, Before: from.state, After: state, Effects: effects, consulted: notes,
 	}, drawn, nil
 }
 

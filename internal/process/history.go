@@ -80,7 +80,7 @@ func groupDetail(e engine.GroupChanged) Detail {
 
 // Moment is what happened to one element.
 type Moment struct {
-	What string `json:"what"` // entered, completed, cancelled
+	What string `json:"what"` // entered, completed, cancelled; of a late task: warned, escalated, transferred
 	Node string `json:"node"`
 	Name string `json:"name,omitempty"`
 	Turn int    `json:"turn,omitempty"` // 1.. in a loop or multi-instance
@@ -88,12 +88,13 @@ type Moment struct {
 
 var momentNames = map[engine.Moment]string{
 	engine.Entered: "entered", engine.Completed: "completed", engine.Cancelled: "cancelled",
+	engine.Warned: "warned", engine.Escalated: "escalated", engine.Transferred: "transferred",
 }
 
 // history writes the row that makes the transition repeatable.
 func (w *rows) history(c *call, mark db.ID, drawn []db.ID) {
 	w.insert(Histories, w.t.Instance, w.t.Seq, mark, w.t.Now.UnixMicro(), c.Actor, cut(c.By, 250), eventName(c.Event), c.Note,
-		pack(c.event), packIDs(drawn), packTrace(w.t.Effects))
+		pack(c.event), packIDs(drawn), packTrace(w.t.Effects), w.t.consulted.encode())
 }
 
 func packTrace(effects []engine.Effect) []byte {
@@ -171,7 +172,7 @@ func (q *Query) Replay(ctx context.Context, instance db.ID) (err error) {
 			if rec.seq != seq {
 				return fmt.Errorf("the history of %s lacks %d", instance, seq)
 			}
-			if state, err = rec.repeat(def, state); err != nil {
+			if state, err = q.repeat(ctx, rec, def, state); err != nil {
 				return fmt.Errorf("history %s/%d: %w", instance, seq, err)
 			}
 		}
@@ -198,16 +199,17 @@ func unpackEvent(packed []byte) (engine.Event, error) {
 type record struct {
 	seq, at    int64
 	event, ids []byte
+	calendars  []byte // consulted
 }
 
 func (q *Query) recorded(ctx context.Context, instance db.ID, after int64) ([]record, error) {
 	return db.All(ctx, q.db, func(s db.Scanner) (r record, err error) {
-		return r, s.Scan(&r.seq, &r.at, &r.event, &r.ids)
-	}, "SELECT seq, at, event, ids FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, 500)
+		return r, s.Scan(&r.seq, &r.at, &r.event, &r.ids, &r.calendars)
+	}, "SELECT seq, at, event, ids, calendars FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, 500)
 }
 
-// repeat does the transition again, with the same clock and the same ids.
-func (r record) repeat(def *engine.Definition, state *engine.State) (*engine.State, error) {
+// repeat does the transition again, with the same clock, the same ids and the same calendars.
+func (q *Query) repeat(ctx context.Context, r record, def *engine.Definition, state *engine.State) (*engine.State, error) {
 	event, err := unpackEvent(r.event)
 	if err != nil {
 		return nil, err
@@ -216,8 +218,12 @@ func (r record) repeat(def *engine.Definition, state *engine.State) (*engine.Sta
 	if err != nil {
 		return nil, err
 	}
+	calendars, err := q.recall(ctx, r.calendars)
+	if err != nil {
+		return nil, err
+	}
 	drawn := 0
-	next, _, err := engine.Step(def, state, event, engine.Env{Now: moment(r.at), NewID: func() engine.ID {
+	next, _, err := engine.Step(def, state, event, engine.Env{Now: moment(r.at), Calendar: calendars, NewID: func() engine.ID {
 		if drawn++; drawn > len(ids) {
 			return 0 // found out below
 		}

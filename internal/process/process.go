@@ -83,6 +83,11 @@ type Deps struct {
 	// Gather finds the members of an approval group; it may read but not write. Without it each name is
 	// one member.
 	Gather func(context.Context, Gathering) (engine.GroupFormed, error)
+	// HandOver finds the login of who gets a late task and why; empty: nobody, and it stays where it is. It may
+	// read but not write.
+	HandOver func(context.Context, *Transition, *engine.HandOver) (login, why string, err error)
+	// Calendars are the business calendars; nil: all time is work time.
+	Calendars Calendars
 	// Person finds the id and the display name of an assignee or owner whose name stands in
 	// the engine's state. An unknown name is id 0.
 	Person func(ctx context.Context, name string) (db.ID, string, error)

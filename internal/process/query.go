@@ -17,10 +17,13 @@ import (
 type Query struct {
 	db          *db.DB
 	definitions Definitions
+	Calendars   Calendars // for Replay; nil: no instance has used any
 }
 
 // NewQuery makes a Query.
-func NewQuery(d *db.DB, definitions Definitions) *Query { return &Query{d, definitions} }
+func NewQuery(d *db.DB, definitions Definitions) *Query {
+	return &Query{db: d, definitions: definitions}
+}
 
 // Task is an open task.
 type Task struct {

@@ -87,6 +87,8 @@ var Tasks = &db.Table{
 	},
 }
 
+var taskDue = []string{"due"}
+
 var taskAssigned = []string{"assignee", "assignee_name", "owner", "owner_name", "version"}
 
 // Candidates are the principals who may take a task.
@@ -177,9 +179,10 @@ var Histories = &db.Table{
 		{Name: "actor_name", Type: db.Text, Size: 250},
 		{Name: "kind", Type: db.Text, Size: 40}, // of the event
 		{Name: "note", Type: db.Long},
-		{Name: "event", Type: db.Bytes}, // pack(engine event)
-		{Name: "ids", Type: db.Bytes},   // those drawn, see packIDs
-		{Name: "trace", Type: db.Bytes}, // pack(JSON of []Moment)
+		{Name: "event", Type: db.Bytes},                            // pack(engine event)
+		{Name: "ids", Type: db.Bytes},                              // those drawn, see packIDs
+		{Name: "trace", Type: db.Bytes},                            // pack(JSON of []Moment)
+		{Name: "calendars", Type: db.Bytes, Null: true, Since: 44}, // JSON of consulted
 	},
 	Key: []string{"instance", "seq"},
 }
@@ -206,5 +209,5 @@ func Migrations() []db.Migration {
 	return []db.Migration{{ID: 40, Name: "processes", Up: []db.DDL{
 		db.CreateTable(Instances), db.CreateTable(Tasks), db.CreateTable(Candidates), db.CreateTable(Jobs),
 		db.CreateTable(Subscriptions), db.CreateTable(Starts), db.CreateTable(Histories), db.CreateTable(Incidents),
-	}}}
+	}}, {ID: 44, Name: "history calendars", Up: []db.DDL{db.AddColumns(Histories)}}}
 }

@@ -47,7 +47,7 @@ func (r *Runtime) setStart(ctx context.Context, tx *db.Tx, app, definition db.ID
 	if err := tx.Insert(ctx, row); err != nil || on.Kind != bpmn.TimerEvent {
 		return err
 	}
-	plan, err := def.StartSchedule(on.Element, r.now())
+	plan, err := def.StartSchedule(on.Element, r.startEnv(definition))
 	if err != nil {
 		return errs.New(errs.Invalid, "start event %s: %w", on.Element, err)
 	}
@@ -56,6 +56,11 @@ func (r *Runtime) setStart(ctx context.Context, tx *db.Tx, app, definition db.ID
 		return err
 	}
 	return tx.Insert(ctx, row)
+}
+
+// startEnv is what start timers of a definition are counted with.
+func (r *Runtime) startEnv(definition db.ID) engine.Env {
+	return engine.Env{Now: r.now(), Calendar: r.lookup(definition, "", consulted{})}
 }
 
 // startRow is the job of a start timer. It belongs to no instance; root is the id of its row in Starts.
@@ -73,9 +78,14 @@ func (j *jobs) startByTimer(ctx context.Context, x *job) error {
 	if err := json.Unmarshal(x.payload, &plan); err != nil {
 		return fmt.Errorf("job %s: %w", x.id, err)
 	}
-	next, more := plan.Next()
-	for more && !next.Due.After(j.r.now()) {
-		next, more = next.Next()
+	def, err := j.r.deps.Definitions.Definition(ctx, x.definition)
+	if err != nil {
+		return lacking(x.definition, err)
+	}
+	env := j.r.startEnv(x.definition)
+	next, more := def.NextSchedule(x.node, plan, env)
+	for more && !next.Due.After(env.Now) {
+		next, more = def.NextSchedule(x.node, next, env)
 	}
 	key := fmt.Sprintf("start-%s-%d", x.root, plan.Due.UnixMicro())
 	start := Command{Definition: x.definition, Event: engine.Start{Element: x.node}}

@@ -33,7 +33,9 @@ type Transition struct {
 	Effects []engine.Effect
 	Opened  []OpenedTask // the tasks among the effects, with who may take them
 
-	formed []engine.GroupFormed // answers to the groups among the effects
+	formed    []engine.GroupFormed // answers to the groups among the effects
+	handed    []Command            // answers to the late tasks among them
+	consulted consulted
 }
 
 // OpenedTask is a task with the answer of Deps.Assign.
@@ -102,6 +104,10 @@ func (w *rows) effect(ctx context.Context, effect engine.Effect) error {
 		return w.changeTask(ctx, &e)
 	case engine.FormGroup:
 		return w.formGroup(ctx, &e)
+	case engine.HandOver:
+		return w.handOver(ctx, &e)
+	case engine.ChangeDue:
+		w.change.Sets = append(w.change.Sets, db.Set{Table: Tasks, Columns: taskDue, Key: []any{e.Task}, Values: []any{stamp(e.Due)}})
 	case engine.CloseTask:
 		w.gone(Tasks, "id", e.Task)
 		w.gone(Candidates, "task", e.Task)
@@ -171,6 +177,21 @@ func (w *rows) formGroup(ctx context.Context, e *engine.FormGroup) error {
 		}
 	}
 	w.t.formed = append(w.t.formed, formed)
+	return nil
+}
+
+// handOver finds who gets a late task. Where nobody is found it stays where it is.
+func (w *rows) handOver(ctx context.Context, e *engine.HandOver) error {
+	if w.r.deps.HandOver == nil {
+		return nil
+	}
+	to, why, err := w.r.deps.HandOver(ctx, w.t, e)
+	if err != nil {
+		return fmt.Errorf("who gets %s: %w", e.Node.ID, err)
+	}
+	if to != "" {
+		w.t.handed = append(w.t.handed, Command{Instance: w.t.Instance, Event: engine.TaskAssigned{Task: e.Task, To: to}, Note: why})
+	}
 	return nil
 }
 

@@ -1,17 +1,17 @@
-package engine
+package calendar
 
 import (
+	"fmt"
 	"math/bits"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// cron is a schedule in five fields (minute hour day month weekday) or, with seconds first and perhaps
+// Cron is a schedule in five fields (minute hour day month weekday) or, with seconds first and perhaps
 // a year last, six or seven. A day that is restricted both by date and by weekday needs only one of
 // them. Quartz's L, W and # are understood; its weekdays (1 is Sunday) are meant where a field is "?".
-// Times are UTC.
-type cron struct {
+type Cron struct {
 	second, minute, hour, month uint64
 	years                       map[int]bool // nil: every year
 	days, weekdays              dayRule
@@ -35,9 +35,11 @@ var cronMacros = map[string]string{
 var cronNames = strings.NewReplacer("JAN", "1", "FEB", "2", "MAR", "3", "APR", "4", "MAY", "5", "JUN", "6",
 	"JUL", "7", "AUG", "8", "SEP", "9", "OCT", "10", "NOV", "11", "DEC", "12")
 
-func isCron(s string) bool { return cronMacros[s] != "" || len(strings.Fields(s)) >= 5 }
+// IsCron reports whether text means to be a cron.
+func IsCron(s string) bool { return cronMacros[s] != "" || len(strings.Fields(s)) >= 5 }
 
-func parseCron(s string) (cron, error) {
+// ParseCron reads a cron, or one of the macros such as @daily.
+func ParseCron(s string) (Cron, error) {
 	if macro := cronMacros[s]; macro != "" {
 		s = macro
 	}
@@ -46,9 +48,9 @@ func parseCron(s string) (cron, error) {
 		fields = append([]string{"0"}, fields...)
 	}
 	if len(fields) < 6 || len(fields) > 7 {
-		return cron{}, fail("%q is no cron", s)
+		return Cron{}, fmt.Errorf("%q is no cron", s)
 	}
-	var c cron
+	var c Cron
 	p := cronParser{text: s}
 	c.second = p.set(fields[0], 0, 59)
 	c.minute = p.set(fields[1], 0, 59)
@@ -71,7 +73,7 @@ type cronParser struct {
 func (p *cronParser) number(s string, low, high int) int {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < low || n > high {
-		p.err = fail("%q is no cron: %q is not from %d to %d", p.text, s, low, high)
+		p.err = fmt.Errorf("%q is no cron: %q is not from %d to %d", p.text, s, low, high)
 		return low
 	}
 	return n
@@ -173,23 +175,83 @@ func (p *cronParser) weekdays(field string, quartz bool) dayRule {
 	return rule
 }
 
-// next is the first due time after t.
-func (c cron) next(t time.Time) (time.Time, error) {
-	t = t.UTC().Truncate(time.Second).Add(time.Second)
-	day := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
-	from := t.Sub(day)
+// Next is the first due time after t by the wall clock of a zone. A time of day that a change of the clocks
+// skips is due when the clocks change; one that comes twice is due the first time. A cron of every hour counts
+// hours as they pass.
+func (c Cron) Next(t time.Time, zone *time.Location) (time.Time, error) {
+	t = t.Truncate(time.Second).Add(time.Second)
+	y, m, d := t.In(zone).Date()
+	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	for range 366 * 28 { // the leap day on a given weekday comes back within 28 years
 		if c.on(day) {
-			if at, found := c.within(from); found {
-				return day.Add(at), nil
+			if at, found := c.onDay(day, t, zone); found {
+				return at.UTC(), nil
 			}
 		}
-		day, from = day.AddDate(0, 0, 1), 0
+		day = day.AddDate(0, 0, 1)
 	}
-	return time.Time{}, fail("the cron is never due")
+	return time.Time{}, fmt.Errorf("the cron is never due")
 }
 
-func (c cron) on(day time.Time) bool {
+// onDay is the first due time from t on of a local date, given as its midnight in UTC.
+func (c Cron) onDay(day, t time.Time, zone *time.Location) (time.Time, bool) {
+	y, m, d := day.Date()
+	start := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	end := time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+	_, before := start.Zone()
+	_, after := end.Zone()
+	if before == after && end.Sub(start) == 24*time.Hour {
+		at, found := c.within(max(0, t.Sub(start)))
+		return start.Add(at), found
+	}
+	return c.onChange(day, t, zone)
+}
+
+// onChange is onDay where the clocks change: it looks at each time of day by itself.
+func (c Cron) onChange(day, t time.Time, zone *time.Location) (first time.Time, found bool) {
+	for from := time.Duration(0); ; from += time.Second {
+		at, more := c.within(from)
+		if !more {
+			return first, found
+		}
+		for _, due := range c.instants(day.Add(at), zone) {
+			if !due.Before(t) && (!found || due.Before(first)) {
+				first, found = due, true
+			}
+		}
+		from = at
+	}
+}
+
+// instants are when a wall clock, given as if it were UTC, shows a due time.
+func (c Cron) instants(wall time.Time, zone *time.Location) []time.Time {
+	var all []time.Time
+	changed := time.Time{} // when the clocks jump over it
+	for at := wall.Add(-16 * time.Hour).In(zone); !at.After(wall.Add(16 * time.Hour)); {
+		_, offset := at.Zone()
+		from, until := at.ZoneBounds()
+		due := wall.Add(-time.Duration(offset) * time.Second)
+		switch starts, ends := !from.After(due), until.IsZero() || due.Before(until); {
+		case starts && ends:
+			all = append(all, due)
+		case !ends:
+			changed = until
+		}
+		if until.IsZero() {
+			break
+		}
+		at = until
+	}
+	switch everyHour := c.hour == 1<<24-1; {
+	case len(all) > 1 && !everyHour:
+		return all[:1]
+	case len(all) == 0 && !everyHour && !changed.IsZero():
+		return []time.Time{changed}
+	}
+	return all
+}
+
+func (c Cron) on(day time.Time) bool {
 	if c.month&(1<<int(day.Month())) == 0 || c.years != nil && !c.years[day.Year()] {
 		return false
 	}
@@ -251,7 +313,7 @@ func (d dayRule) weekdayFits(day time.Time) bool {
 }
 
 // within is the first due time of a day from the given offset on.
-func (c cron) within(from time.Duration) (time.Duration, bool) {
+func (c Cron) within(from time.Duration) (time.Duration, bool) {
 	start := int(from / time.Second)
 	for h := start / 3600; h < 24; h++ {
 		if c.hour&(1<<h) == 0 {
