@@ -16,6 +16,7 @@ type Item struct {
 	Number    string    `json:"number"`
 	App       string    `json:"app"`
 	Kind      string    `json:"kind"`
+	KindName  string    `json:"kindName"`
 	Title     string    `json:"title"`
 	Requester Person    `json:"requester"`
 	Assignee  *Person   `json:"assignee"`

@@ -10,12 +10,14 @@ import (
 // Task is an open task as its page shows it.
 type Task struct {
 	Item
-	Outcomes []string       `json:"outcomes"` // the ways to complete it; empty: just done
-	Form     *Form          `json:"form"`
-	May      []string       `json:"may"` // claim, unclaim, complete, delegate, transfer, return
-	ReturnTo []ReturnTarget `json:"returnTo"`
-	Problem  string         `json:"problem"`
-	Signers  []Signer       `json:"signers"` // of an approval group
+	Outcomes []string `json:"outcomes"` // the ways to complete it; empty: just done
+	// OutcomeNames are what people read for the outcomes.
+	OutcomeNames map[string]string `json:"outcomeNames"`
+	Form         *Form             `json:"form"`
+	May          []string          `json:"may"` // claim, unclaim, complete, delegate, transfer, return
+	ReturnTo     []ReturnTarget    `json:"returnTo"`
+	Problem      string            `json:"problem"`
+	Signers      []Signer          `json:"signers"` // of an approval group
 }
 
 // Signer is a member of an approval group.

@@ -14,6 +14,7 @@ type Ticket struct {
 	Number    string    `json:"number"`
 	App       string    `json:"app"`
 	Kind      string    `json:"kind"`
+	KindName  string    `json:"kindName"`
 	Version   int       `json:"version"` // of the app
 	Title     string    `json:"title"`
 	Requester Person    `json:"requester"`

@@ -117,7 +117,7 @@ func (s *Server) getForm(ctx context.Context, in *formInput) (*item[Form], error
 	if f == nil {
 		return nil, errs.New(errs.NotFound, "version %d of %s has no form %s", l.Number, in.App, in.Form)
 	}
-	return one(Form{Name: l.FormName(in.Form), Schema: f.View(nil, nil).Schema}, nil)
+	return one(Form{Name: l.FormName(in.Form), Schema: f.View(nil, nil, nil).Schema}, nil)
 }
 
 func (s *Server) publish(ctx context.Context, in *publishInput) (*item[app.Published], error) {

@@ -38,7 +38,7 @@ func (s *Server) signedIn(hc huma.Context, next func(huma.Context)) {
 	if err == nil {
 		var actor *org.Actor
 		if actor, err = s.org.Authenticate(r.Context(), secret, s.originOf(r)); err == nil {
-			next(huma.WithValue(hc, signedInKey, actor))
+			next(huma.WithValue(hc, signedInKey, reading(actor, r)))
 			return
 		}
 	}
@@ -46,6 +46,17 @@ func (s *Server) signedIn(hc huma.Context, next func(huma.Context)) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="paceline"`)
 	}
 	s.refuse(w, r, err)
+}
+
+// reading gives an actor who chose no language those that the browser accepts.
+func reading(actor *org.Actor, r *http.Request) *org.Actor {
+	accept := r.Header.Get("Accept-Language")
+	if actor.Lang != "" || accept == "" {
+		return actor
+	}
+	reader := *actor
+	reader.Accept = accept
+	return &reader
 }
 
 // secretOf is the token or session that a request shows; empty when it shows none.

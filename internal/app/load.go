@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/language"
+
 	"github.com/paceline/paceline/internal/bpmn"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
@@ -31,6 +33,7 @@ type Loaded struct {
 	search   map[string][]form.SearchField
 	compiled map[string]*engine.Definition // by process id
 	ids      map[string]db.ID              // of the definitions, by process id; empty when it is not published
+	tags     []language.Tag                // the own language, then Languages
 }
 
 // Kind finds a kind of ticket; nil when there is none of that id.
@@ -163,6 +166,10 @@ func Load(b *Bundle) (*Loaded, []Problem) {
 	c.manifest()
 	c.steps()
 	c.translations()
+	c.loaded.tags = []language.Tag{language.Make(c.loaded.Manifest.Language)}
+	for _, name := range c.loaded.Languages() {
+		c.loaded.tags = append(c.loaded.tags, language.Make(name))
+	}
 	slices.SortStableFunc(c.problems, byPlace)
 	if worst(c.problems) == Error {
 		return nil, c.problems

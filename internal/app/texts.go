@@ -4,15 +4,16 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
 )
 
 // Texts are the words of an app in one language, by key:
 //
 //	app.name, app.description
 //	tickets.<kind>.name, tickets.<kind>.description
+//	records.<table>.name, records.<table>.description
 //	forms.<form>.<field>.label, .description, .text
 //	forms.<form>.<field>.options.<value>, forms.<form>.<table>.columns.<key>
 //	processes.<process>.name, processes.<process>.<element>
@@ -87,24 +88,38 @@ func (r *textReader) leaf(key string, n *yaml.Node) {
 // Languages are the languages an app has texts in, in order.
 func (l *Loaded) Languages() []string {
 	var languages []string
-	for language := range l.Texts {
-		languages = append(languages, language)
+	for name := range l.Texts {
+		languages = append(languages, name)
 	}
 	slices.Sort(languages)
 	return languages
 }
 
-// Text finds a text in a language; without one in "zh-TW" it looks under "zh". False:
-// there is none, and the app's own words are to be shown.
-func (l *Loaded) Text(language, key string) (string, bool) {
-	for {
-		if s, ok := l.Texts[language][key]; ok {
-			return s, true
-		}
-		cut := strings.LastIndexByte(language, '-')
-		if cut < 0 {
-			return "", false
-		}
-		language = language[:cut]
+// Language is the one of the app's languages that suits a reader best, who accepts those of a
+// list as the Accept-Language header has it (RFC 9110 section 12.5.4); one tag is a list too. Empty: the app's own.
+func (l *Loaded) Language(accept string) string {
+	if accept == "" || len(l.Texts) == 0 || len(accept) > maxAccept {
+		return ""
 	}
+	if _, exact := l.Texts[accept]; exact {
+		return accept
+	}
+	wanted, _, err := language.ParseAcceptLanguage(accept)
+	if err != nil {
+		return ""
+	}
+	_, i, confidence := language.NewMatcher(l.tags).Match(wanted...)
+	if i == 0 || confidence == language.No {
+		return ""
+	}
+	return l.Languages()[i-1]
+}
+
+// maxAccept bounds what is parsed of a header.
+const maxAccept = 500
+
+// Text finds a text in one of the app's languages. False: there is none, and the app's own words are to be shown.
+func (l *Loaded) Text(language, key string) (string, bool) {
+	s, ok := l.Texts[language][key]
+	return s, ok
 }

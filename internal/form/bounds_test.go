@@ -127,7 +127,7 @@ func TestForeignValues(t *testing.T) {
 	if got := wrongs(t, err); len(got) != 2 {
 		t.Errorf("got %v, want problems at d and a", got)
 	}
-	f.View(nil, current)
+	f.View(nil, current, nil)
 }
 
 func TestSearch(t *testing.T) {
@@ -209,7 +209,7 @@ func FuzzParse(f *testing.F) {
 			values[c.At(i).Name] = c.At(i).Value
 		}
 		form.Apply(Submission{Values: values})
-		form.View(Rights{"*": Read}, values)
+		form.View(Rights{"*": Read}, values, nil)
 		form.Words()
 	})
 }

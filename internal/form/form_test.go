@@ -183,7 +183,7 @@ func TestView(t *testing.T) {
 				if problems != nil {
 					t.Fatal(problems)
 				}
-				v := f.View(rights, current)
+				v := f.View(rights, current, nil)
 				sent, err := json.Marshal(v)
 				if err != nil {
 					t.Fatal(err)

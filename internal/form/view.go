@@ -2,6 +2,7 @@ package form
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
 
 	"github.com/paceline/paceline/internal/feel"
@@ -16,15 +17,12 @@ type View struct {
 
 // View takes out of the form and of the variables what the rights hide. Beside the
 // values of its fields a form shows the variables its expressions and option lists name; that
-// is how an author hands data to a form.
-func (f *Form) View(rights Rights, vars feel.Vars) View {
+// is how an author hands data to a form. Its words are those of the translation.
+func (f *Form) View(rights Rights, vars feel.Vars, words Translation) View {
 	v := View{Rights: map[string]Right{}}
 	named := map[string]bool{}
-	shown := f.visible(rights, f.Components, v.Rights, named)
-	root := make(map[string]any, len(f.source))
-	for key, value := range f.source {
-		root[key] = value
-	}
+	shown := f.visible(rights, f.Components, v.Rights, named, words)
+	root := maps.Clone(f.source)
 	root["components"] = shown
 	schema, err := json.Marshal(root)
 	if err == nil { // it was decoded from JSON
@@ -43,7 +41,7 @@ func (f *Form) View(rights Rights, vars feel.Vars) View {
 
 // visible gives the JSON of the components that are not hidden, notes the rights of
 // their fields and the names their expressions use.
-func (f *Form) visible(rights Rights, components []*Component, effective map[string]Right, named map[string]bool) []any {
+func (f *Form) visible(rights Rights, components []*Component, effective map[string]Right, named map[string]bool, words Translation) []any {
 	shown := []any{}
 	for _, c := range components {
 		right := rights.of(c)
@@ -57,16 +55,12 @@ func (f *Form) visible(rights Rights, components []*Component, effective map[str
 			effective[c.Path] = right
 		}
 		mentions(c.source, named)
-		if c.Children == nil {
-			shown = append(shown, c.source)
-			continue
+		source := words.source(c)
+		if c.Children != nil {
+			source = maps.Clone(source)
+			source["components"] = f.visible(rights, c.Children, effective, named, words)
 		}
-		container := make(map[string]any, len(c.source))
-		for key, value := range c.source {
-			container[key] = value
-		}
-		container["components"] = f.visible(rights, c.Children, effective, named)
-		shown = append(shown, container)
+		shown = append(shown, source)
 	}
 	return shown
 }

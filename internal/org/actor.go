@@ -14,6 +14,8 @@ type Actor struct {
 	Login string
 	Name  string
 	Lang  string // BCP 47, empty where the person chose none
+	// Accept is what the person's browser accepts, as an Accept-Language header.
+	Accept string
 	// Principals is everything that rows may name to mean this person: the own id,
 	// groups, units with the units above, posts and roles. The own id comes first.
 	Principals []db.ID
@@ -30,6 +32,14 @@ type Actor struct {
 // shows it by its name.
 func System(name string) *Actor {
 	return &Actor{Login: name, Name: name, Admin: true}
+}
+
+// Languages are those that the actor reads, as an Accept-Language header has them; empty: unknown.
+func (a *Actor) Languages() string {
+	if a.Lang != "" {
+		return a.Lang
+	}
+	return a.Accept
 }
 
 // Is says whether the actor is, or belongs to, the principal.

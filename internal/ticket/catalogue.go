@@ -26,12 +26,13 @@ func (s *Service) Catalogue(_ context.Context, actor *org.Actor) ([]Offer, error
 	}
 	offers := []Offer{}
 	for _, live := range s.apps.Live() {
+		w := wordsFor(actor, live)
 		for i := range live.Manifest.Tickets {
 			kind := &live.Manifest.Tickets[i]
 			if s.mayOpen(actor, kind) == nil {
 				offers = append(offers, Offer{
-					App: live.App, AppName: live.Manifest.Name, Version: live.Number,
-					Kind: kind.ID, Name: kind.Name, Description: kind.Description, Icon: kind.Icon,
+					App: live.App, AppName: w.app(), Version: live.Number,
+					Kind: kind.ID, Name: w.kind(kind), Description: w.kindDescription(kind), Icon: kind.Icon,
 				})
 			}
 		}
@@ -61,5 +62,5 @@ func (s *Service) StartForm(_ context.Context, actor *org.Actor, name, kindID st
 	if err != nil {
 		return nil, err
 	}
-	return viewOf(live.FormName(kind.Form), f, live.StartRights(kind.ID), vars)
+	return viewOf(wordsFor(actor, live), kind.Form, live.StartRights(kind.ID), vars)
 }

@@ -32,6 +32,7 @@ type Item struct {
 	Number    string    `json:"number"`
 	App       string    `json:"app"`
 	Kind      string    `json:"kind"`
+	KindName  string    `json:"kindName"`
 	Title     string    `json:"title"`
 	Requester Person    `json:"requester"`
 	Assignee  *Person   `json:"assignee,omitempty"`
@@ -39,6 +40,8 @@ type Item struct {
 	Priority  int       `json:"priority"`
 	Created   time.Time `json:"created"`
 	Due       time.Time `json:"due,omitzero"`
+
+	definition db.ID
 }
 
 // InboxQuery narrows and orders an inbox.
@@ -94,7 +97,11 @@ func (s *Service) Inbox(ctx context.Context, actor *org.Actor, q InboxQuery) (pa
 	limit := pageLimit(q.Limit)
 	query, args := s.inboxSQL(actor, q, order, limit+1)
 	items, err := db.All(ctx, s.db, s.scanItem, query, args...)
-	return pageOf(items, limit, order.cursor), err
+	if err != nil {
+		return page, err
+	}
+	page = pageOf(items, limit, order.cursor)
+	return page, s.nameItems(ctx, actor, page.Items)
 }
 
 // itemColumns are what scanItem reads.
@@ -166,12 +173,17 @@ func (s *Service) itemFilter(actor *org.Actor, q InboxQuery, order itemOrder) bu
 }
 
 // item reads one open task as lists show it.
-func (s *Service) item(ctx context.Context, id db.ID) (Item, error) {
+func (s *Service) item(ctx context.Context, actor *org.Actor, id db.ID) (Item, error) {
 	it, err := s.scanItem(s.db.QueryRow(ctx, "SELECT "+itemColumns+" FROM "+fromTasks+" WHERE task.id = ?", id))
 	if errors.Is(err, db.ErrNoRows) {
 		err = errNoTask(id)
 	}
-	return it, err
+	if err != nil {
+		return it, err
+	}
+	named := []Item{it}
+	err = s.nameItems(ctx, actor, named)
+	return named[0], err
 }
 
 // scanItem reads itemColumns.
@@ -179,7 +191,7 @@ func (s *Service) scanItem(row db.Scanner) (it Item, err error) {
 	var requester db.ID
 	t, err := process.ScanTask(row, &it.Number, &it.App, &it.Kind, &it.Title, &requester)
 	it.Task, it.Version, it.Element, it.Name, it.Ticket = t.ID, t.Version, t.Node, t.Name, t.Root
-	it.Priority, it.Created, it.Due = t.Priority, t.Created, t.Due
+	it.Priority, it.Created, it.Due, it.definition = t.Priority, t.Created, t.Due, t.Definition
 	it.Requester = s.person(requester)
 	if t.Assignee != 0 {
 		it.Assignee = &Person{ID: t.Assignee, Name: t.AssigneeName}

@@ -63,7 +63,7 @@ func (s *Service) Search(ctx context.Context, actor *org.Actor, q Query) (page P
 		return page, err
 	}
 	page = pageOf(tickets, limit, func(last Ticket) string { return writeCursor(q.sort(), 0, last.ID) })
-	return page, s.addSteps(ctx, page.Items)
+	return page, s.addSteps(ctx, actor, page.Items)
 }
 
 // builder collects portable SQL with its arguments.
@@ -190,8 +190,9 @@ func (s *Service) scanTicket(row db.Scanner) (t Ticket, err error) {
 	return t, err
 }
 
-// addSteps says of every open ticket what waits for people, with one query for a page.
-func (s *Service) addSteps(ctx context.Context, tickets []Ticket) error {
+// addSteps says of every open ticket what waits for people, with one query for a page, in the
+// words of the actor.
+func (s *Service) addSteps(ctx context.Context, actor *org.Actor, tickets []Ticket) error {
 	at := map[db.ID]int{}
 	var open []db.ID
 	for i, t := range tickets {
@@ -201,7 +202,7 @@ func (s *Service) addSteps(ctx context.Context, tickets []Ticket) error {
 		}
 	}
 	if len(open) == 0 {
-		return nil
+		return s.nameTickets(ctx, actor, tickets)
 	}
 	type step struct {
 		Step
@@ -210,19 +211,22 @@ func (s *Service) addSteps(ctx context.Context, tickets []Ticket) error {
 	scan := func(row db.Scanner) (st step, err error) {
 		var assignee db.ID
 		var created, due int64
-		err = row.Scan(&st.ticket, &st.Task, &st.Element, &st.Name, &assignee, &created, &due)
+		err = row.Scan(&st.ticket, &st.definition, &st.Task, &st.Element, &st.Name, &assignee, &created, &due)
 		st.Assignee, st.Since, st.Due = s.personOrNil(assignee), db.Time(created), moment(due)
 		return st, err
 	}
-	const columns = "SELECT t.root, t.id, t.node, t.name, t.assignee, t.created, t.due FROM task t "
+	const columns = "SELECT t.root, t.definition, t.id, t.node, t.name, t.assignee, t.created, t.due FROM task t "
 	steps, err := db.All(ctx, s.db, scan, columns+"WHERE t.instance IN (?) UNION ALL "+columns+"WHERE t.root <> t.instance AND t.root IN (?)",
 		db.In(open), db.In(open))
+	if err != nil {
+		return err
+	}
 	slices.SortFunc(steps, func(a, b step) int { return cmp.Compare(a.Task, b.Task) })
 	for _, st := range steps {
 		t := &tickets[at[st.ticket]]
 		t.Steps = append(t.Steps, st.Step)
 	}
-	return err
+	return s.nameTickets(ctx, actor, tickets)
 }
 
 // sortable reads a number or an instant as ticket_field keeps them.

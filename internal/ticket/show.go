@@ -34,7 +34,7 @@ func (s *Service) find(ctx context.Context, actor *org.Actor, id db.ID) (Ticket,
 	if len(found) == 0 {
 		return Ticket{}, errNoTicket(id)
 	}
-	return found[0], s.addSteps(ctx, found)
+	return found[0], s.addSteps(ctx, actor, found)
 }
 
 // FindByNumber is the id of a ticket that the actor may see.
@@ -80,7 +80,7 @@ func (s *Service) Show(ctx context.Context, actor *org.Actor, id db.ID) (v Ticke
 		if err != nil {
 			return v, err
 		}
-		if v.Form, err = viewOf(live.FormName(kind.Form), live.Form(kind.Form), form.ReadAll, state.Vars()); err != nil {
+		if v.Form, err = viewOf(wordsFor(actor, live), kind.Form, form.ReadAll, state.Vars()); err != nil {
 			return v, err
 		}
 	}

@@ -84,12 +84,14 @@ func (s *Service) readTasks(ctx context.Context, ids []db.ID) (map[db.ID]openTas
 // TaskView is a task as its page shows it.
 type TaskView struct {
 	Item
-	Outcomes []string       `json:"outcomes" doc:"the ways to complete it; empty: just done"`
-	Form     *FormView      `json:"form,omitempty"`
-	May      []string       `json:"may" doc:"what the asker may do with it: claim, unclaim, complete, delegate, transfer, return, addSigner"`
-	ReturnTo []ReturnTarget `json:"returnTo" doc:"the steps that it can be returned to"`
-	Problem  string         `json:"problem,omitempty" doc:"why nobody could be found for it"`
-	Signers  []Signer       `json:"signers,omitempty" doc:"of an approval: the members of the group and their votes"`
+	Outcomes []string `json:"outcomes" doc:"the ways to complete it; empty: just done"`
+	// OutcomeNames are what people read for the outcomes.
+	OutcomeNames map[string]string `json:"outcomeNames" doc:"of each outcome, in the asker's language"`
+	Form         *FormView         `json:"form,omitempty"`
+	May          []string          `json:"may" doc:"what the asker may do with it: claim, unclaim, complete, delegate, transfer, return, addSigner"`
+	ReturnTo     []ReturnTarget    `json:"returnTo" doc:"the steps that it can be returned to"`
+	Problem      string            `json:"problem,omitempty" doc:"why nobody could be found for it"`
+	Signers      []Signer          `json:"signers,omitempty" doc:"of an approval: the members of the group and their votes"`
 }
 
 // FormView is a form with the data that the asker may see in it.
@@ -118,11 +120,16 @@ func (s *Service) Task(ctx context.Context, actor *org.Actor, id db.ID) (v TaskV
 	if err != nil {
 		return v, err
 	}
-	item, err := s.item(ctx, id)
+	item, err := s.item(ctx, actor, id)
 	if err != nil {
 		return v, err
 	}
-	v = TaskView{Item: item, Outcomes: t.Outcomes, Problem: t.Problem, May: []string{}, ReturnTo: step.passed()}
+	w := wordsFor(actor, step.live)
+	v = TaskView{Item: item, Outcomes: t.Outcomes, Problem: t.Problem, May: []string{}, ReturnTo: step.passed(w)}
+	v.OutcomeNames = map[string]string{}
+	for _, outcome := range t.Outcomes {
+		v.OutcomeNames[outcome] = w.outcome(outcome)
+	}
 	access := s.access(actor)
 	for _, do := range []act{claim, unclaim, complete, delegate, transfer, giveBack} {
 		if access.may(do, t) == nil && (do != giveBack || len(v.ReturnTo) > 0) {
@@ -133,7 +140,7 @@ func (s *Service) Task(ctx context.Context, actor *org.Actor, id db.ID) (v TaskV
 		v.May = append(v.May, addSigner)
 	}
 	if step.form != nil {
-		v.Form, err = viewOf(step.name, step.form, step.rights, step.vars)
+		v.Form, err = viewOf(w, t.FormKey, step.rights, step.vars)
 	}
 	return v, err
 }
@@ -144,7 +151,6 @@ type step struct {
 	state      *engine.State
 	definition *engine.Definition
 	live       *app.Loaded
-	name       string // of the form
 	form       *form.Form
 	rights     form.Rights
 	vars       feel.Vars
@@ -168,7 +174,7 @@ func (s *Service) step(ctx context.Context, t *task) (*step, error) {
 		return nil, errs.New(errs.Conflict, "task %s is done already", t.ID).WithCure("look at the inbox again")
 	}
 	st := &step{node: def.Node(t.Node), state: state, definition: def, live: live, vars: vars}
-	st.name, st.form = live.FormName(t.FormKey), live.Form(t.FormKey)
+	st.form = live.Form(t.FormKey)
 	if st.node.User != nil {
 		st.rights = form.RightsOf(st.node.User.FormRights)
 	}
@@ -176,19 +182,21 @@ func (s *Service) step(ctx context.Context, t *task) (*step, error) {
 }
 
 // passed lists the steps that work can be returned to, nearest first, each once.
-func (st *step) passed() []ReturnTarget {
+func (st *step) passed(w words) []ReturnTarget {
 	targets := []ReturnTarget{}
 	for _, p := range slices.Backward(st.state.Passed()) {
 		known := slices.ContainsFunc(targets, func(t ReturnTarget) bool { return t.Element == p.Element })
 		if node := st.definition.Node(p.Element); !known && node != nil {
-			targets = append(targets, ReturnTarget{Element: p.Element, Name: node.Name, By: p.By})
+			targets = append(targets, ReturnTarget{Element: p.Element, Name: w.step(st.definition, p.Element, node.Name), By: p.By})
 		}
 	}
 	return targets
 }
 
-func viewOf(name string, f *form.Form, rights form.Rights, vars feel.Vars) (*FormView, error) {
-	v := f.View(rights, vars)
+// viewOf is the form of a key as its reader sees it.
+func viewOf(w words, key string, rights form.Rights, vars feel.Vars) (*FormView, error) {
+	name := w.live.FormName(key)
+	v := w.live.Form(key).View(rights, vars, w.form(name))
 	data, err := feel.ToJSON(feel.From(map[string]any(v.Data)))
 	return &FormView{Name: name, Schema: v.Schema, Rights: v.Rights, Data: data}, err
 }
@@ -344,7 +352,7 @@ func (s *Service) Return(ctx context.Context, actor *org.Actor, id db.ID, seen i
 	if err != nil {
 		return acted, err
 	}
-	targets := step.passed()
+	targets := step.passed(wordsFor(actor, step.live))
 	if to == "" && len(targets) > 0 {
 		to = targets[0].Element
 	}

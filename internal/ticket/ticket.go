@@ -69,6 +69,7 @@ type Ticket struct {
 	Number    string    `json:"number" doc:"what people call it, by the number rule of its kind" example:"INC-20260105-0001"`
 	App       string    `json:"app"`
 	Kind      string    `json:"kind"`
+	KindName  string    `json:"kindName"`
 	Version   int       `json:"version" doc:"the version of the app that it began with and keeps"`
 	Title     string    `json:"title"`
 	Requester Person    `json:"requester"`
@@ -87,6 +88,8 @@ type Step struct {
 	Assignee *Person   `json:"assignee,omitempty"`
 	Since    time.Time `json:"since"`
 	Due      time.Time `json:"due,omitzero"`
+
+	definition db.ID
 }
 
 // Person is a user as other people see one.
