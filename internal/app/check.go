@@ -127,8 +127,8 @@ func (c *checker) processes() {
 			c.loaded.compiled[p.ID] = def
 		}
 	}
-	if len(c.inFolder("processes")) == 0 {
-		c.problem(Problem{File: "processes/", Rule: "process", Message: "the app has no process", Cure: "Put at least one BPMN file into processes/."})
+	if len(c.inFolder("processes")) == 0 && len(c.inFolder("records")) == 0 {
+		c.problem(Problem{File: "processes/", Rule: "process", Message: "the app has no process and no table", Cure: "Put at least one BPMN file into processes/, or one table into records/."})
 	}
 }
 

@@ -27,6 +27,7 @@ type Loaded struct {
 	Forms    map[string]*form.Form        // by name: forms/leave.json is "leave"
 	Files    map[string]*bpmn.Definitions // by path: processes/leave.bpmn
 	Texts    map[string]Texts             // by language
+	Tables   map[string]*Table            // by id: records/assets.yaml is "assets"
 
 	formIDs  map[string]*form.Form // by the id inside the form
 	titles   map[string]*feel.Expr // by ticket kind
@@ -154,7 +155,7 @@ func Load(b *Bundle) (*Loaded, []Problem) {
 		loaded: &Loaded{
 			Hash:  b.Hash(),
 			Forms: map[string]*form.Form{}, formIDs: map[string]*form.Form{},
-			Files: map[string]*bpmn.Definitions{}, Texts: map[string]Texts{},
+			Files: map[string]*bpmn.Definitions{}, Texts: map[string]Texts{}, Tables: map[string]*Table{},
 			titles: map[string]*feel.Expr{}, search: map[string][]form.SearchField{},
 			compiled: map[string]*engine.Definition{}, ids: map[string]db.ID{},
 		},
@@ -164,6 +165,7 @@ func Load(b *Bundle) (*Loaded, []Problem) {
 	c.processes()
 	c.texts()
 	c.manifest()
+	c.records()
 	c.steps()
 	c.translations()
 	c.loaded.tags = []language.Tag{language.Make(c.loaded.Manifest.Language)}

@@ -48,6 +48,10 @@ func (c *checker) words() (need map[string]string, may map[string]bool) {
 		w.add("tickets."+k.ID+".name", k.Name)
 		w.add("tickets."+k.ID+".description", k.Description)
 	}
+	for _, t := range c.loaded.Tables {
+		w.add("records."+t.ID+".name", t.Name)
+		w.add("records."+t.ID+".description", t.Description)
+	}
 	for name, f := range c.loaded.Forms {
 		w.form("forms."+name, f)
 	}

@@ -14,6 +14,9 @@ type Submission struct {
 	Values  feel.Vars // what was sent; an absent value stays as it is, null clears it
 	Rights  Rights    // of the step
 	Now     time.Time
+	// Chosen tells whether a value is among the records that a field offers (Options.Records).
+	// Where it is nil none is.
+	Chosen func(from *RecordSource, v feel.Value) bool
 }
 
 // Apply checks a submission and gives the variables it changes, each with its whole
@@ -27,7 +30,7 @@ type Submission struct {
 //   - What a condition hides is not checked, and loses its value if the step could write it.
 //   - A value that is required has to be there when the field shows.
 func (f *Form) Apply(s Submission) (feel.Vars, error) {
-	r := &run{form: f, rights: s.Rights}
+	r := &run{form: f, rights: s.Rights, chosen: s.Chosen}
 	current := record(s.Current)
 	top := &frame{old: current, data: current, now: s.Now}
 	r.write(top, record(s.Values))

@@ -159,6 +159,8 @@ type Options struct {
 	Values []Option
 	Key    string     // valuesKey: path of a list in the data
 	Expr   *feel.Expr // valuesExpression
+	// Records is the table whose records are the choices; nil: the choices come from elsewhere.
+	Records *RecordSource
 
 	known map[string]bool // keys of Values; nil when the choices come from the data
 }
@@ -203,6 +205,9 @@ func (f *Form) index() {
 		}
 	}
 }
+
+// InRows says whether the component is in the rows of a dynamic list.
+func (c *Component) InRows() bool { return c.list() != nil }
 
 // list is the dynamic list whose row holds the component; nil: none.
 func (c *Component) list() *Component {

@@ -36,7 +36,7 @@ func (r *run) choices(fr *frame, c *Component) map[string]bool {
 // before stays good, even when its choice has gone since.
 func (r *run) optionRules(fr *frame, c *Component, values feel.List) {
 	allowed := c.Options.known
-	if allowed == nil {
+	if allowed == nil && c.Options.Records == nil {
 		allowed = r.choices(fr, c)
 	}
 	before, _ := find(fr.old, c.keys)
@@ -46,7 +46,10 @@ func (r *run) optionRules(fr *frame, c *Component, values feel.List) {
 	}
 	for _, v := range values {
 		key, _ := optionKey(v)
-		if !allowed[key] && !slices.ContainsFunc(kept, func(old feel.Value) bool { return same(old, v) }) {
+		if slices.ContainsFunc(kept, func(old feel.Value) bool { return same(old, v) }) {
+			continue
+		}
+		if from := c.Options.Records; !allowed[key] && (from == nil || r.chosen == nil || !r.chosen(from, v)) {
 			r.problem(fr.at(c), RuleOption, fmt.Sprintf("%q is not one of the choices", clip(feel.String(v))))
 		}
 	}

@@ -10,6 +10,7 @@ type run struct {
 	form     *Form
 	rights   Rights
 	problems []errs.Detail
+	chosen   func(*RecordSource, feel.Value) bool
 }
 
 func (r *run) problem(place, rule, message string) {

@@ -157,11 +157,17 @@ func (p *parser) choices(o, properties *object, c *Component) {
 	p.choice(o, properties, c)
 }
 
-// choice reads where the options come from: exactly one of three places.
-func (p *parser) choice(o, _ *object, c *Component) {
+// choice reads where the options come from: exactly one of four places.
+func (p *parser) choice(o, properties *object, c *Component) {
 	o.skip("searchable")
-	c.Options = &Options{Key: o.str("valuesKey")}
+	c.Options = &Options{Key: o.str("valuesKey"), Records: p.recordSource(properties)}
 	sources := 0
+	if c.Options.Records != nil {
+		sources++
+		if list, _ := o.m["values"].([]any); len(list) == 0 {
+			delete(o.m, "values") // drawing tools write an empty list where there is none
+		}
+	}
 	if c.Options.Key != "" {
 		sources++
 		if !pathPattern.MatchString(c.Options.Key) {
@@ -177,7 +183,7 @@ func (p *parser) choice(o, _ *object, c *Component) {
 		p.staticOptions(o, c)
 	}
 	if sources != 1 {
-		p.problem(o.place, RuleOptions, "the %s needs its options from exactly one of values, valuesKey, valuesExpression; it names %d", c.Type, sources)
+		p.problem(o.place, RuleOptions, "the %s needs its options from exactly one of values, valuesKey, valuesExpression and the property records; it names %d", c.Type, sources)
 	}
 }
 

@@ -18,6 +18,9 @@ const (
 	WorkTasks      Permission = "task.work"       // claim, complete, return, delegate what one is a candidate of
 	ReadAllTickets Permission = "ticket.read_all" // see every ticket, not only one's own
 	RepairTickets  Permission = "ticket.repair"   // retry incidents, jump, cancel and reassign other people's
+	ReadRecords    Permission = "record.read"     // look at the tables that one may see
+	WriteRecords   Permission = "record.write"    // create, change and delete where the table lets one
+	ReadAllRecords Permission = "record.read_all" // see every record
 	WorkJobs       Permission = "job.work"        // fetch machine work and do it, of every app
 	ReadApps       Permission = "app.read"        // see drafts, versions and differences
 	WriteApps      Permission = "app.write"       // publish, roll back, retire
@@ -73,6 +76,9 @@ var policy = map[Permission]rule{
 	WorkTasks:      {ScopeWrite, []string{RoleStaff, RoleBuilder, RoleOperator}},
 	ReadAllTickets: {ScopeRead, []string{RoleOperator, RoleAuditor}},
 	RepairTickets:  {ScopeAdmin, []string{RoleOperator, RoleBuilder}},
+	ReadRecords:    {ScopeRead, []string{RoleStaff, RoleBuilder, RoleOperator, RoleAuditor}},
+	WriteRecords:   {ScopeWrite, []string{RoleStaff, RoleBuilder, RoleOperator}},
+	ReadAllRecords: {ScopeRead, []string{RoleOperator, RoleAuditor}},
 	WorkJobs:       {ScopeWorker, []string{RoleWorker}},
 	ReadApps:       {ScopeRead, []string{RoleBuilder, RoleOperator, RoleAuditor}},
 	WriteApps:      {ScopeAdmin, []string{RoleBuilder}},
