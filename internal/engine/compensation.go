@@ -16,8 +16,14 @@ type undo struct {
 }
 
 // A compensation throw or end event undoes what its scope has completed, the last first, or
-// one activity; it goes on when that is done.
+// one activity. It goes on when that is done; with waitForCompletion="false" at once, and its
+// activation stays behind, already told to be completed, until the handlers are done.
 var compensationThrow = &behaviour{enter: func(r *run, a *activation) error {
+	if !a.node.Event.WaitCompletion {
+		if err := r.goAhead(a); err != nil {
+			return err
+		}
+	}
 	a.phase = undoing
 	if target := a.node.Event.Activity; target != nil {
 		for at := a.up; at != nil && len(a.pending) == 0; at = at.up {
@@ -33,17 +39,57 @@ var compensationThrow = &behaviour{enter: func(r *run, a *activation) error {
 	return nil
 }}
 
+// goAhead completes a throw event and sends its token on, but keeps the activation.
+func (r *run) goAhead(a *activation) error {
+	if err := r.conclude(a); err != nil {
+		return err
+	}
+	flows, err := r.choose(a)
+	if err != nil {
+		return err
+	}
+	r.end(a, Completed)
+	a.entered = false // its end is told
+	for _, f := range flows {
+		r.place(f.to, a.up).via = f.ID
+	}
+	return nil
+}
+
 // A cancel end event gives its transaction up: everything in it is cancelled, what it has
-// completed is undone, and its cancel boundary event takes over (BPMN 13.5.7).
+// completed is undone, also inside of what still runs, and its cancel boundary event takes over
+// (BPMN 13.5.7). The scopes between the two stay until then, so that the handlers in them have a place.
 var cancelEnd = &behaviour{enter: func(r *run, a *activation) error {
 	scope := a.transaction()
-	r.cancelInside(scope, a)
-	r.disarm(scope)
 	a.phase = undoing
-	a.pending = r.takeUndo(scope, "")
+	a.pending = r.rollback(scope, a)
+	for at := a; at != scope; at = at.up {
+		r.cancelInside(at.up, at)
+		r.disarm(at.up)
+	}
 	r.undoNext(a)
 	return nil
 }}
+
+// rollback takes all that can be undone in a scope. What was completed inside a scope that still runs
+// is undone in it, or, when it will be gone by then, as if it had been completed.
+func (r *run) rollback(scope, stays *activation) []undo {
+	all := r.takeUndo(scope, "")
+	for _, a := range r.st.acts {
+		if a.up != scope || a.dead {
+			continue
+		}
+		within := r.rollback(a, stays)
+		switch {
+		case len(within) == 0:
+		case a.body != nil || inside(stays, a):
+			all = append(all, within...)
+		case a.node.undoneBy == nil:
+			all = append(all, undo{element: a.element, vars: a.vars, inside: within})
+		}
+	}
+	return all
+}
 
 // transaction finds the transaction around a cancel end event.
 func (a *activation) transaction() *activation {
@@ -144,6 +190,7 @@ func (r *run) startUndo(u undo, by *activation) {
 func (r *run) undone(handler *activation) {
 	by := r.st.find(handler.undoFor)
 	if by == nil || by.dead {
+		r.checkEmpty(handler.up)
 		return
 	}
 	for _, a := range r.st.acts {
@@ -157,7 +204,7 @@ func (r *run) undone(handler *activation) {
 // undoneAll is called when everything that an activation wanted to be undone is.
 func (r *run) undoneAll(by *activation) {
 	switch {
-	case by.undoFor != 0:
+	case by.undoFor != 0 || !by.entered: // nobody waits for its token
 		r.vanish(by)
 	case by.node.Event.Kind == bpmn.CancelEvent:
 		r.giveUp(by)
@@ -179,6 +226,6 @@ func (r *run) giveUp(end *activation) {
 		r.leaveByBoundary(b, whole, nil)
 		return
 	}
-	r.end(scope, Cancelled)
+	r.cancel(scope)
 	r.vanish(scope)
 }

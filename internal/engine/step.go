@@ -266,11 +266,17 @@ func (r *run) depart(a *activation, flows []*flow) {
 // vanish removes an ended activation; the scope it leaves may be empty then.
 func (r *run) vanish(a *activation) {
 	r.remove(a)
-	switch {
-	case a.undoFor != 0:
+	if a.undoFor != 0 {
 		r.undone(a)
-	case a.up != nil && a.up.kids == 0 && !a.up.dead:
-		a.up.node.behave.emptied(r, a.up)
+		return
+	}
+	r.checkEmpty(a.up)
+}
+
+// checkEmpty ends a scope in which nothing is left.
+func (r *run) checkEmpty(scope *activation) {
+	if scope != nil && scope.kids == 0 && !scope.dead {
+		scope.node.behave.emptied(r, scope)
 	}
 }
 
@@ -292,8 +298,20 @@ func (r *run) cancel(a *activation) {
 		return
 	}
 	r.cancelInside(a, nil)
+	if a.phase == undoing {
+		r.cancelHandlers(a)
+	}
 	r.end(a, Cancelled)
 	r.remove(a)
+}
+
+// cancelHandlers cancels the compensation handlers that an activation waits for.
+func (r *run) cancelHandlers(by *activation) {
+	for _, a := range r.st.acts {
+		if a.undoFor == by.key {
+			r.cancel(a)
+		}
+	}
 }
 
 // cancelInside cancels everything in a scope but one activation.
