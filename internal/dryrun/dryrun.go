@@ -98,6 +98,7 @@ func (m *Models) Run(opts Options, out io.Writer) (status int, err error) {
 		return 1, p.err
 	}
 	w := newWorld(p, opts.Steps == "")
+	w.folder = filepath.Dir(opts.Steps)
 	held := w.run(m, opts)
 	w.printVariables()
 	if !held {
@@ -143,7 +144,7 @@ func (w *world) run(m *Models, opts Options) bool {
 		return w.refuse(0, err)
 	}
 	for len(steps) > 0 && steps[0].verb == "deploy" {
-		if err := w.deployStep(filepath.Dir(opts.Steps), steps[0]); err != nil {
+		if err := w.deployStep(steps[0]); err != nil {
 			return w.refuse(steps[0].n, err)
 		}
 		steps = steps[1:]
@@ -185,23 +186,32 @@ func (w *world) deploy(f *file) error {
 	return nil
 }
 
-func (w *world) deployStep(folder string, s step) error {
+func (w *world) deployStep(s step) error {
 	if s.err != nil {
 		return s.err
 	}
-	path := s.Deploy
+	f, err := w.read(s.Deploy)
+	if err != nil {
+		return err
+	}
+	return w.deploy(f)
+}
+
+// read loads a file that a step names, relative to the steps.
+func (w *world) read(name string) (*file, error) {
+	path := name
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(folder, path)
+		path = filepath.Join(w.folder, path)
 	}
 	f := load(path)
 	if f.refused() {
 		for _, p := range f.problems {
 			if p.Severity == bpmn.Error {
-				return fmt.Errorf("%s cannot be run: %s", s.Deploy, p.Message)
+				return nil, fmt.Errorf("%s cannot be run: %s", name, p.Message)
 			}
 		}
 	}
-	return w.deploy(f)
+	return f, nil
 }
 
 // autostart starts a process before the first step, unless that is a start itself. A process that

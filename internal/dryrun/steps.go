@@ -27,6 +27,7 @@ type step struct {
 	Fire     string       `json:"fire"`
 	Set      jsonVars     `json:"set"`
 	Cancel   int          `json:"cancel"`
+	Migrate  string       `json:"migrate"` // to the process of the same id in this file
 	Expect   *expectation `json:"expect"`
 	Vars     jsonVars     `json:"vars"`
 	Key      *string      `json:"key"`
@@ -34,11 +35,15 @@ type step struct {
 	Error    string       `json:"error"`
 	Instance int          `json:"instance"`
 	Element  string       `json:"element"`
+	At       string       `json:"at"`
+
+	Map   map[string]string `json:"map"`
+	Renew []string          `json:"renew"`
 }
 
 // verbs are the verbs with the other keys that belong to each.
 var verbs = map[string][]string{
-	"start":    {"vars", "key"},
+	"start":    {"vars", "key", "at"},
 	"deploy":   {},
 	"complete": {"vars", "all"},
 	"job":      {"vars", "all"},
@@ -49,6 +54,7 @@ var verbs = map[string][]string{
 	"fire":     {"instance"},
 	"set":      {"instance", "element"},
 	"cancel":   {},
+	"migrate":  {"instance", "map", "renew"},
 	"expect":   {},
 }
 

@@ -41,6 +41,8 @@ func (w *world) apply(s step) (held bool, err error) {
 		err = w.set(s)
 	case "cancel":
 		err = w.cancel(s)
+	case "migrate":
+		err = w.migrate(s)
 	case "expect":
 		return w.expect(s), nil
 	}
@@ -52,7 +54,7 @@ func (w *world) startStep(s step) error {
 	if p == nil {
 		return fmt.Errorf("there is no process %q", s.Start)
 	}
-	return w.start(p, engine.Start{Vars: feel.Vars(s.Vars), BusinessKey: deref(s.Key)}, nil)
+	return w.start(p, engine.Start{Vars: feel.Vars(s.Vars), BusinessKey: deref(s.Key), At: s.At}, nil)
 }
 
 func deref(s *string) string {

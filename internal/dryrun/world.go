@@ -16,7 +16,8 @@ import (
 type world struct {
 	*printer
 	now       time.Time
-	alone     bool // without steps
+	alone     bool   // without steps
+	folder    string // of the steps
 	lastID    engine.ID
 	places    int // given numbers of waiting places
 	processes []*process

@@ -39,6 +39,9 @@ type Env struct {
 type Refused struct {
 	Reason string
 	Stale  bool // it fitted a moment ago: read again and decide
+
+	Suspended bool   // it would fit if the instance were not suspended
+	Element   string // of a Migrate: what cannot follow
 }
 
 func (e *Refused) Error() string { return e.Reason }
@@ -51,6 +54,8 @@ type (
 	Start struct {
 		Instance    ID
 		Element     string // the start event; empty: the none start event
+		At          string // instead of at a start event, begin at this element anywhere in the process
+		Again       ID     // the instance that is done again from there; of no meaning to Step
 		BusinessKey string
 		Vars        feel.Vars
 		Parent      ID // calling instance, 0 for none
@@ -161,7 +166,8 @@ type (
 	Cancel struct{ Reason string }
 	// Retry clears an incident and does again what failed.
 	Retry struct{ Incident ID }
-	// Suspend and Resume stop and restart the taking of events other than Cancel.
+	// Suspend and Resume stop and restart the taking of events, but for Cancel, TaskAssigned, VariablesSet and
+	// Migrate. Conditions are looked at again on Resume.
 	Suspend struct{}
 	Resume  struct{}
 )

@@ -10,38 +10,44 @@ import (
 // wireEvent is any event as JSON: its name and the fields it has. Ids are strings, as
 // everywhere in JSON; values are written by appendTyped.
 type wireEvent struct {
-	Event        string          `json:"event"`
-	Instance     ID              `json:"instance,omitempty,string"`
-	Task         ID              `json:"task,omitempty,string"`
-	Job          ID              `json:"job,omitempty,string"`
-	Timer        ID              `json:"timer,omitempty,string"`
-	Subscription ID              `json:"subscription,omitempty,string"`
-	Call         ID              `json:"call,omitempty,string"`
-	Incident     ID              `json:"incident,omitempty,string"`
-	Parent       ID              `json:"parent,omitempty,string"`
-	ParentCall   ID              `json:"parentCall,omitempty,string"`
-	Version      int             `json:"version,omitempty"`
-	Element      string          `json:"element,omitempty"`
-	BusinessKey  string          `json:"businessKey,omitempty"`
-	Initiator    string          `json:"initiator,omitempty"`
-	Outcome      string          `json:"outcome,omitempty"`
-	By           string          `json:"by,omitempty"`
-	To           string          `json:"to,omitempty"`
-	From         string          `json:"from,omitempty"`
-	Delegate     bool            `json:"delegate,omitempty"`
-	Return       bool            `json:"return,omitempty"`
-	Code         string          `json:"code,omitempty"`
-	Message      string          `json:"message,omitempty"`
-	Reason       string          `json:"reason,omitempty"`
-	Remove       bool            `json:"remove,omitempty"`
-	How          How             `json:"how,omitempty"`
-	Note         string          `json:"note,omitempty"`
-	Group        ID              `json:"group,omitempty,string"`
-	Members      []Member        `json:"members,omitempty"`
-	Verdict      Verdict         `json:"verdict,omitempty"`
-	Where        Where           `json:"where,omitempty"`
-	Member       string          `json:"member,omitempty"`
-	Vars         json.RawMessage `json:"vars,omitempty"`
+	Event        string            `json:"event"`
+	Instance     ID                `json:"instance,omitempty,string"`
+	Task         ID                `json:"task,omitempty,string"`
+	Job          ID                `json:"job,omitempty,string"`
+	Timer        ID                `json:"timer,omitempty,string"`
+	Subscription ID                `json:"subscription,omitempty,string"`
+	Call         ID                `json:"call,omitempty,string"`
+	Incident     ID                `json:"incident,omitempty,string"`
+	Parent       ID                `json:"parent,omitempty,string"`
+	ParentCall   ID                `json:"parentCall,omitempty,string"`
+	Version      int               `json:"version,omitempty"`
+	Element      string            `json:"element,omitempty"`
+	BusinessKey  string            `json:"businessKey,omitempty"`
+	Initiator    string            `json:"initiator,omitempty"`
+	Outcome      string            `json:"outcome,omitempty"`
+	By           string            `json:"by,omitempty"`
+	To           string            `json:"to,omitempty"`
+	From         string            `json:"from,omitempty"`
+	Delegate     bool              `json:"delegate,omitempty"`
+	Return       bool              `json:"return,omitempty"`
+	Code         string            `json:"code,omitempty"`
+	Message      string            `json:"message,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
+	Remove       bool              `json:"remove,omitempty"`
+	How          How               `json:"how,omitempty"`
+	Note         string            `json:"note,omitempty"`
+	Group        ID                `json:"group,omitempty,string"`
+	Members      []Member          `json:"members,omitempty"`
+	Verdict      Verdict           `json:"verdict,omitempty"`
+	Where        Where             `json:"where,omitempty"`
+	Member       string            `json:"member,omitempty"`
+	At           string            `json:"at,omitempty"`
+	Again        ID                `json:"again,omitempty,string"`
+	Source       ID                `json:"source,omitempty,string"`
+	Target       ID                `json:"target,omitempty,string"`
+	Map          map[string]string `json:"map,omitempty"`
+	Renew        []string          `json:"renew,omitempty"`
+	Vars         json.RawMessage   `json:"vars,omitempty"`
 }
 
 // EncodeEvent writes an event as JSON, exactly enough to replay it.
@@ -50,7 +56,7 @@ func EncodeEvent(ev Event) ([]byte, error) {
 	var vars feel.Vars
 	switch ev := ev.(type) {
 	case Start:
-		w = wireEvent{Event: "start", Instance: ev.Instance, Element: ev.Element, BusinessKey: ev.BusinessKey, Parent: ev.Parent, ParentCall: ev.ParentCall, Initiator: ev.Initiator}
+		w = wireEvent{Event: "start", Instance: ev.Instance, Element: ev.Element, BusinessKey: ev.BusinessKey, Parent: ev.Parent, ParentCall: ev.ParentCall, Initiator: ev.Initiator, At: ev.At, Again: ev.Again}
 		vars = ev.Vars
 	case TaskCompleted:
 		w = wireEvent{Event: "taskCompleted", Task: ev.Task, Version: ev.Version, Outcome: ev.Outcome, By: ev.By, Note: ev.Note}
@@ -99,6 +105,8 @@ func EncodeEvent(ev Event) ([]byte, error) {
 		w = wireEvent{Event: "cancel", Reason: ev.Reason}
 	case Retry:
 		w = wireEvent{Event: "retry", Incident: ev.Incident}
+	case Migrate:
+		w = wireEvent{Event: "migrate", Source: ev.Source, Target: ev.Target, Map: ev.Plan.Map, Renew: ev.Plan.Renew}
 	case Suspend:
 		w = wireEvent{Event: "suspend"}
 	case Resume:
@@ -130,7 +138,7 @@ func DecodeEvent(data []byte) (Event, error) {
 	}
 	switch w.Event {
 	case "start":
-		return Start{Instance: w.Instance, Element: w.Element, BusinessKey: w.BusinessKey, Vars: vars, Parent: w.Parent, ParentCall: w.ParentCall, Initiator: w.Initiator}, nil
+		return Start{Instance: w.Instance, Element: w.Element, BusinessKey: w.BusinessKey, Vars: vars, Parent: w.Parent, ParentCall: w.ParentCall, Initiator: w.Initiator, At: w.At, Again: w.Again}, nil
 	case "taskCompleted":
 		return TaskCompleted{Task: w.Task, Version: w.Version, Outcome: w.Outcome, Vars: vars, By: w.By, Note: w.Note}, nil
 	case "taskAssigned":
@@ -166,6 +174,8 @@ func DecodeEvent(data []byte) (Event, error) {
 		return Cancel{Reason: w.Reason}, nil
 	case "retry":
 		return Retry{Incident: w.Incident}, nil
+	case "migrate":
+		return Migrate{Source: w.Source, Target: w.Target, Plan: Plan{Map: w.Map, Renew: w.Renew}}, nil
 	case "suspend":
 		return Suspend{}, nil
 	case "resume":

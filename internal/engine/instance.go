@@ -18,6 +18,7 @@ func (ev Resume) apply(r *run) error {
 		return refuse("the instance is not suspended")
 	}
 	r.st.suspended = false
+	r.changed = true
 	r.startClocks()
 	return nil
 }

@@ -21,9 +21,12 @@ func (ev Start) apply(r *run) error {
 	st := r.st
 	st.businessKey, st.initiator = ev.BusinessKey, ev.Initiator
 	st.parent, st.parentCall = ev.Parent, ev.ParentCall
-	starts, err := r.def.startsAt(ev.Element)
-	if err != nil {
-		return err
+	var starts []*node
+	if ev.At == "" {
+		var err error
+		if starts, err = r.def.startsAt(ev.Element); err != nil {
+			return err
+		}
 	}
 	root := r.spawn(r.def.root, nil)
 	root.phase = holding
@@ -36,8 +39,31 @@ func (ev Start) apply(r *run) error {
 	if err := r.armEvents(root); err != nil {
 		return refuse("an event sub-process cannot be armed: %v", err)
 	}
+	if ev.At != "" {
+		return r.startInside(ev.At, root)
+	}
 	for _, n := range starts {
 		r.startAt(n, root, ev.Element != "")
+	}
+	return nil
+}
+
+// startInside places the first token at an element anywhere in the process, as a jump there would: the scopes
+// around it are entered, and parallel joins have what else they would wait for.
+func (r *run) startInside(element string, root *activation) error {
+	to := r.def.nodes[element]
+	switch {
+	case to == nil:
+		return refuse("the process has no element %q to begin at", element)
+	case !canEnter(to):
+		return refuse("work cannot begin at %s, a %s", to.ID, to.Tag)
+	}
+	if _, err := r.scopeFor(to, nil); err != nil {
+		return err
+	}
+	token := r.place(to, r.openPath(to.scope, root))
+	for at := token; at != root; at = at.up {
+		r.fillJoins(at.node, at.up)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
 	case st.how != 0:
 		return nil, refuse("the instance has ended")
 	case st.suspended && !worksSuspended(ev):
-		return nil, refuse("the instance is suspended")
+		return nil, &Refused{Suspended: true, Reason: "the instance is suspended"}
 	}
 	next, err := st.clone(def)
 	r.st = next
@@ -66,7 +66,7 @@ func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
 
 func worksSuspended(ev Event) bool {
 	switch ev.(type) {
-	case Resume, Cancel, TaskAssigned:
+	case Resume, Cancel, TaskAssigned, VariablesSet, Migrate:
 		return true
 	}
 	return false
@@ -80,7 +80,7 @@ func (r *run) settle() {
 			a := r.queue[0]
 			r.queue = r.queue[1:]
 			r.enter(a)
-		case r.changed:
+		case r.changed && !r.st.suspended:
 			r.checkConditions()
 		case r.joins:
 			r.joins = false
