@@ -140,16 +140,25 @@ func (c *Calendar) Works(t time.Time) bool {
 }
 
 // AddDays gives the n-th work day after the local date of t, or before it where n is negative, at the same
-// time of day. False: there is none within a century.
+// time of day. Days count from one of work: where that of t is none, from the next work time, or from the
+// last before it. False: there is none within a century.
 func (c *Calendar) AddDays(t time.Time, n int) (time.Time, bool) {
 	if c == nil {
 		return t.AddDate(0, 0, n), true
 	}
-	local := t.In(c.zone)
 	step := 1
 	if n < 0 {
 		step, n = -1, -n
 	}
+	if !c.Works(t) {
+		const instant = time.Nanosecond
+		near, ok := c.Add(t, time.Duration(step)*instant)
+		if !ok {
+			return t, false
+		}
+		t = near.Add(-time.Duration(step) * instant)
+	}
+	local := t.In(c.zone)
 	shift := 0
 	for day, looked := localDay(t, c.zone), 0; n > 0; looked++ {
 		if looked > horizon {

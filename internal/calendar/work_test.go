@@ -163,7 +163,8 @@ func TestDays(t *testing.T) {
 		{"2026-02-13 15:00", "P1W", "2026-02-20 15:00"},    // a week is one of the wall calendar
 		{"2026-02-13 15:00", "P1DT4H", "2026-02-23 10:00"}, // a day, then hours
 		{"2026-02-23 10:00", "-PT2H", "2026-02-14 17:00"},  // one on Monday, one on the Saturday before
-		{"2026-02-15 12:00", "P1D", "2026-02-23 12:00"},    // from a Sunday: the first day of work
+		{"2026-02-15 12:00", "P1D", "2026-02-24 09:00"},    // from a Sunday: a day from Monday morning
+		{"2026-02-15 12:00", "-P1D", "2026-02-13 18:00"},   //
 		{"2026-02-23 15:00", "-P1D", "2026-02-14 15:00"},   //
 		{"2026-02-13 15:00", "PT0S", "2026-02-13 15:00"},   //
 		{"2026-10-09 17:00", "PT2H", "2026-10-12 10:00"},   // a holiday of every year

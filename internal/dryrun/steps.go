@@ -27,7 +27,11 @@ type step struct {
 	Fire     string       `json:"fire"`
 	Set      jsonVars     `json:"set"`
 	Cancel   int          `json:"cancel"`
-	Migrate  string       `json:"migrate"` // to the process of the same id in this file
+	Suspend  int          `json:"suspend"`
+	Resume   int          `json:"resume"`
+	Return   string       `json:"return"`   // to this element
+	Straight bool         `json:"straight"` // and from there straight back
+	Migrate  string       `json:"migrate"`  // to the process of the same id in this file
 	Expect   *expectation `json:"expect"`
 	Vars     jsonVars     `json:"vars"`
 	Key      *string      `json:"key"`
@@ -54,6 +58,9 @@ var verbs = map[string][]string{
 	"fire":     {"instance"},
 	"set":      {"instance", "element"},
 	"cancel":   {},
+	"suspend":  {},
+	"resume":   {},
+	"return":   {"instance", "straight"},
 	"migrate":  {"instance", "map", "renew"},
 	"expect":   {},
 }

@@ -41,6 +41,12 @@ func (w *world) apply(s step) (held bool, err error) {
 		err = w.set(s)
 	case "cancel":
 		err = w.cancel(s)
+	case "suspend":
+		err = w.tell(s.Suspend, engine.Suspend{})
+	case "resume":
+		err = w.tell(s.Resume, engine.Resume{})
+	case "return":
+		err = w.tell(max(s.Instance, 1), engine.Jump{To: s.Return, Return: s.Straight})
 	case "migrate":
 		err = w.migrate(s)
 	case "expect":
@@ -251,12 +257,17 @@ func (w *world) startByCondition(vars feel.Vars, none error) error {
 }
 
 func (w *world) cancel(s step) error {
+	return w.tell(s.Cancel, engine.Cancel{})
+}
+
+// tell gives an event to one running instance.
+func (w *world) tell(instance int, ev engine.Event) error {
 	for _, in := range w.instances {
-		if in.n == s.Cancel && !in.ended() {
-			return w.step(in, engine.Cancel{})
+		if in.n == instance && !in.ended() {
+			return w.step(in, ev)
 		}
 	}
-	return fmt.Errorf("there is no running instance %d", s.Cancel)
+	return fmt.Errorf("there is no running instance %d", instance)
 }
 
 // completeOldest does the oldest thing that can be done by itself.

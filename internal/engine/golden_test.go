@@ -13,6 +13,16 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files; commit them only when you understand the change and want it")
 
+// calendarsOf are the business calendars beside a model: NAME.yaml.
+func calendarsOf(t *testing.T, model string) []string {
+	t.Helper()
+	all, err := filepath.Glob("testdata/" + model + ".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // TestGolden runs every testdata/NAME.steps on NAME.bpmn (or, for further scripts of one model,
 // NAME-MORE.steps) and compares what is printed with the .golden file beside it. Each script says in
 // its first lines which section of BPMN 2.0.2 it shows.
@@ -26,7 +36,7 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var got bytes.Buffer
 			model, _, _ := strings.Cut(name, "-")
-			status, err := dryrun.Load("testdata/"+model+".bpmn").Run(dryrun.Options{Steps: steps, JSON: true}, &got)
+			status, err := dryrun.Load("testdata/"+model+".bpmn").Run(dryrun.Options{Steps: steps, JSON: true, Calendars: calendarsOf(t, model)}, &got)
 			if err != nil {
 				t.Fatal(err)
 			}
