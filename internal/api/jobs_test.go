@@ -67,9 +67,11 @@ func (w *world) worker() *client.Client {
 // until polls a ticket until it is as wanted.
 func (w *world) until(ticket, what string, is func(client.TicketView) bool) client.TicketView {
 	w.t.Helper()
-	admin := w.as("admin")
+	if w.watcher == nil {
+		w.watcher = w.as("admin")
+	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		v, err := admin.Ticket(w.t.Context(), ticket)
+		v, err := w.watcher.Ticket(w.t.Context(), ticket)
 		must(w.t, err)
 		if is(v) {
 			return v

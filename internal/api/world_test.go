@@ -24,6 +24,8 @@ type world struct {
 	t    testing.TB
 	node *node.Node
 	url  string
+
+	watcher *client.Client // signed in by until, once: sign-ins from one address are limited
 }
 
 // start makes a world; change may alter what its node is told.

@@ -159,6 +159,9 @@ func readValues(field string, data json.RawMessage) (feel.Vars, error) {
 	if err != nil {
 		return nil, wrongField(field, "json", "is not JSON: %v", err)
 	}
+	if v == nil {
+		return feel.Vars{}, nil
+	}
 	object, ok := v.(*feel.Context)
 	if !ok {
 		return nil, wrongField(field, "type", "has to be an object")
