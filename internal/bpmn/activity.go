@@ -59,6 +59,7 @@ func (p *parser) activity(n *Node, e *element) {
 	n.ForCompensation = isTrue(e.attr("isForCompensation"))
 	n.Inputs, n.Outputs = p.mappings(e)
 	n.Loop = p.loop(e)
+	n.Skip = p.skip(e, "")
 	p.copies(n, e)
 	if n.Kind.IsSubProcess() {
 		n.Inputs = append(p.dataObjects(e), n.Inputs...)
@@ -86,10 +87,30 @@ func (p *parser) activity(n *Node, e *element) {
 	}
 }
 
+// skipping is what must be true for skip expressions to count, as Flowable has it.
+const skipping = "(_FLOWABLE_SKIP_EXPRESSION_ENABLED = true or _ACTIVITI_SKIP_EXPRESSION_ENABLED = true)"
+
+// skip reads a skipExpression; otherwise is the FEEL that counts where skipping is not switched on, empty for none.
+func (p *parser) skip(e *element, otherwise string) *Expression {
+	text := e.vendor("skipExpression")
+	if text == "" {
+		return nil
+	}
+	source, err := reduceTemplate(text)
+	if err != nil {
+		p.fail(e, "8.3.5", "write it in FEEL", "the skipExpression %s cannot be read as FEEL: %v", text, err)
+		return nil
+	}
+	if otherwise == "" {
+		return p.compile(e, text, skipping+" and ("+source+")", Error)
+	}
+	return p.compile(e, text, "if "+skipping+" then ("+source+") else ("+otherwise+")", Error)
+}
+
 // taskMessage is the message of a send or receive task, nil when it names none.
 func (p *parser) taskMessage(e *element) *EventDefinition {
 	if e.attr("messageRef") == "" {
-		return nil
+		return registered(e)
 	}
 	d := &EventDefinition{Kind: MessageEvent}
 	p.messageEvent(d, e)

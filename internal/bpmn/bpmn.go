@@ -123,6 +123,7 @@ type Node struct {
 	Outputs         []Mapping   // evaluated when it completes, into the enclosing scope
 	CC              []CC        // whom to tell when it starts or ends
 	Listeners       []*Listener // execution and task listeners that carry an expression
+	Skip            *Expression // the activity is passed without being done when this holds (Flowable's skipExpression)
 }
 
 // Flow is a sequence flow.
@@ -154,14 +155,17 @@ const (
 	LinkEvent
 	CompensationEvent
 	CancelEvent
+	VariableEvent // a variable is written; not BPMN, but Flowable's variable listener
 )
 
 // EventDefinition is what an event waits for or throws.
 type EventDefinition struct {
 	Kind EventKind
-	// Name of the message, signal or link; the code of the error or escalation. Empty
+	// Name of the message, signal, link or variable; the code of the error or escalation. Empty
 	// code on a catching error or escalation event: catches every code.
 	Name string
+	// Change says which writes a variable event waits for: create, update, or empty for both.
+	Change string
 	// NameExpr replaces Name where the name is an expression.
 	NameExpr *Expression
 	// CorrelationKey is evaluated where a message is awaited; nil: the business key.

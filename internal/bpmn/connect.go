@@ -36,6 +36,16 @@ func (p *parser) connectFlow(e *element, s *Scope) {
 	if c := e.child("conditionExpression"); c != nil && (c.trimmed() != "" || !p.lenient) {
 		f.Condition = p.condition(c)
 	}
+	if skips := p.skip(e, conditionOf(f)); skips != nil {
+		f.Condition = skips
+	}
+}
+
+func conditionOf(f *Flow) string {
+	if f.Condition == nil {
+		return "true"
+	}
+	return f.Condition.Source
 }
 
 // nameFlow gives an id to a flow that has none, as hand-written models leave it out.

@@ -14,27 +14,31 @@ var eventTags = map[string]EventKind{
 	"linkEventDefinition":        LinkEvent,
 	"compensateEventDefinition":  CompensationEvent,
 	"cancelEventDefinition":      CancelEvent,
+
+	"variableListenerEventDefinition": VariableEvent, // of Flowable's namespace
 }
 
 var eventNames = map[EventKind]string{
 	TimerEvent: "timer", MessageEvent: "message", SignalEvent: "signal",
 	ConditionalEvent: "conditional", ErrorEvent: "error", EscalationEvent: "escalation",
 	TerminateEvent: "terminate", LinkEvent: "link", CompensationEvent: "compensation",
-	CancelEvent: "cancel",
+	CancelEvent: "cancel", VariableEvent: "variable",
 }
 
 // String is the name of the event kind as the standard has it.
 func (k EventKind) String() string { return eventNames[k] }
 
+const variableListener = "variableListenerEventDefinition"
+
 // definitionsOf are the event definitions of an event: its own, and those that it
 // refers to by eventDefinitionRef.
 func (p *parser) definitionsOf(e *element) []*element {
-	var found []*element
+	found := append(e.inside(nsVendor, variableListener), e.extensions(variableListener, nsVendor...)...)
 	for _, k := range e.kids {
 		if k.space != nsBPMN {
 			continue
 		}
-		if eventTags[k.name] != 0 {
+		if eventTags[k.name] != 0 && k.name != variableListener {
 			found = append(found, k)
 		}
 		if k.name != "eventDefinitionRef" {
@@ -55,6 +59,7 @@ func (p *parser) definitionsOf(e *element) []*element {
 func (p *parser) event(n *Node, e *element) {
 	all := p.definitionsOf(e)
 	if len(all) == 0 {
+		n.Event = registered(e)
 		return
 	}
 	if len(all) > 1 {
@@ -87,8 +92,35 @@ func (p *parser) event(n *Node, e *element) {
 		d.TerminateLoop = isTrue(x.vendor("terminateMultiInstance"))
 	case CompensationEvent:
 		p.compensationEvent(d, n, x)
+	case VariableEvent:
+		p.variableEvent(d, x)
 	}
 	p.eventPayload(d, x)
+}
+
+// registered is the event that an element waits for by Flowable's event registry: a message of that name.
+func registered(e *element) *EventDefinition {
+	x := e.extension("eventType", nsVendor...)
+	if x == nil || x.trimmed() == "" || e.is("intermediateThrowEvent") || e.is("endEvent") {
+		return nil
+	}
+	return &EventDefinition{Kind: MessageEvent, Name: x.trimmed()}
+}
+
+// changes maps the kinds of writes that a variable listener names.
+var changes = map[string]string{"": "", "all": "", "create": "create", "update": "update", "update-create": "", "create-update": ""}
+
+func (p *parser) variableEvent(d *EventDefinition, x *element) {
+	d.Name = firstOf(x.attr("variableName"), x.vendor("variableName"))
+	if d.Name == "" {
+		p.fail(x, "10.5.5", "name it in variableName", "the variable listener names no variable")
+	}
+	kind := firstOf(x.attr("variableChangeType"), x.vendor("variableChangeType"))
+	change, known := changes[kind]
+	if !known {
+		p.fail(x, "10.5.5", "use all, create, update or update-create", "the variable listener waits for %q, which does not happen here", kind)
+	}
+	d.Change = change
 }
 
 // eventName resolves the message, signal, error or escalation that an event definition

@@ -17,9 +17,9 @@ type position struct {
 var (
 	topStart     = position{"the start event of a process", "10.5.2", []EventKind{MessageEvent, TimerEvent, ConditionalEvent, SignalEvent}, true}
 	innerStart   = position{"the start event of a sub-process", "10.5.2", nil, true}
-	triggerStart = position{"the start event of an event sub-process", "10.5.2", []EventKind{MessageEvent, TimerEvent, EscalationEvent, ErrorEvent, CompensationEvent, ConditionalEvent, SignalEvent}, false}
-	catching     = position{"an intermediate catch event", "10.5.4", []EventKind{MessageEvent, TimerEvent, ConditionalEvent, LinkEvent, SignalEvent}, false}
-	boundary     = position{"a boundary event", "10.5.4", []EventKind{MessageEvent, TimerEvent, EscalationEvent, ErrorEvent, CancelEvent, CompensationEvent, ConditionalEvent, SignalEvent}, false}
+	triggerStart = position{"the start event of an event sub-process", "10.5.2", []EventKind{MessageEvent, TimerEvent, EscalationEvent, ErrorEvent, CompensationEvent, ConditionalEvent, SignalEvent, VariableEvent}, false}
+	catching     = position{"an intermediate catch event", "10.5.4", []EventKind{MessageEvent, TimerEvent, ConditionalEvent, LinkEvent, SignalEvent, VariableEvent}, false}
+	boundary     = position{"a boundary event", "10.5.4", []EventKind{MessageEvent, TimerEvent, EscalationEvent, ErrorEvent, CancelEvent, CompensationEvent, ConditionalEvent, SignalEvent, VariableEvent}, false}
 	throwing     = position{"an intermediate throw event", "10.5.4", []EventKind{MessageEvent, EscalationEvent, LinkEvent, CompensationEvent, SignalEvent}, true}
 	ending       = position{"an end event", "10.5.3", []EventKind{MessageEvent, EscalationEvent, ErrorEvent, CancelEvent, CompensationEvent, SignalEvent, TerminateEvent}, true}
 )
@@ -46,7 +46,7 @@ func positionOf(n *Node) position {
 func (p *parser) eventRules(n *Node, e *element) {
 	at := positionOf(n)
 	all := p.definitionsOf(e)
-	if len(all) == 0 && !at.none {
+	if len(all) == 0 && !at.none && n.Event == nil {
 		p.fail(e, at.section, "give it a trigger: "+kindList(at.kinds), "%s needs a trigger", at.name)
 	}
 	for _, x := range all {
@@ -69,9 +69,11 @@ func (p *parser) eventRules(n *Node, e *element) {
 }
 
 func kindList(kinds []EventKind) string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.String()
+	var names []string
+	for _, k := range kinds {
+		if k != VariableEvent { // not of the standard
+			names = append(names, k.String())
+		}
 	}
 	return strings.Join(names, ", ")
 }

@@ -64,7 +64,7 @@ type armedLine struct {
 }
 
 var armedOn = map[bpmn.EventKind]string{bpmn.TimerEvent: "timer", bpmn.MessageEvent: "message",
-	bpmn.SignalEvent: "signal", bpmn.ConditionalEvent: "condition"}
+	bpmn.SignalEvent: "signal", bpmn.ConditionalEvent: "condition", bpmn.VariableEvent: "variable"}
 
 // expect prints the state and reports whether it is as the step wants it.
 func (w *world) expect(s step) bool {

@@ -158,7 +158,7 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 			w.incident(in, e)
 		case engine.Finished:
 			w.finished(in, e)
-			w.answerCall(in, engine.ChildFinished{Call: in.call, How: e.How, Code: e.Code, Vars: state.Vars()})
+			w.answerCall(in, engine.ChildFinished{Call: in.call, How: e.How, Code: e.Code, All: e.All, Vars: state.Vars()})
 		case engine.Escalate:
 			w.answerCall(in, engine.ChildEscalated{Call: in.call, Code: e.Code, Vars: e.Vars})
 		case engine.OpenJob:

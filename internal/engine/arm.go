@@ -52,6 +52,8 @@ func (r *run) arm(owner *activation, n *node) error {
 		r.effects = append(r.effects, armTimer(m))
 	case bpmn.ConditionalEvent:
 		r.changed = true // look at the condition before the Step ends
+	case bpmn.VariableEvent:
+		m.name, m.key, m.since = e.Name, e.Change, len(r.writes)
 	default:
 		if m.name, err = r.eventName(owner, e); err != nil {
 			return err
@@ -67,7 +69,7 @@ func (r *run) arm(owner *activation, n *node) error {
 	return nil
 }
 
-var armable = map[bpmn.EventKind]bool{bpmn.TimerEvent: true, bpmn.MessageEvent: true, bpmn.SignalEvent: true, bpmn.ConditionalEvent: true}
+var armable = map[bpmn.EventKind]bool{bpmn.TimerEvent: true, bpmn.MessageEvent: true, bpmn.SignalEvent: true, bpmn.ConditionalEvent: true, bpmn.VariableEvent: true}
 
 func (r *run) eventName(a *activation, e *bpmn.EventDefinition) (string, error) {
 	if e.NameExpr == nil {
@@ -167,6 +169,9 @@ func (ev SignalRaised) apply(r *run) error {
 // evaluated is not true: the work beside it is none of its business.
 func (r *run) checkConditions() {
 	r.changed = false
+	if r.tellWritten() {
+		return
+	}
 	for i := range r.st.arms {
 		m := &r.st.arms[i]
 		if m.kind != bpmn.ConditionalEvent {
@@ -182,6 +187,35 @@ func (r *run) checkConditions() {
 			return
 		}
 	}
+}
+
+// write is a variable that was written in this Step.
+type write struct {
+	name    string
+	created bool
+	at      *activation // where it is declared
+}
+
+// tellWritten triggers one variable event whose variable was written since it was armed, or since it
+// was triggered last.
+func (r *run) tellWritten() bool {
+	for i := range r.st.arms {
+		m := &r.st.arms[i]
+		if m.kind != bpmn.VariableEvent {
+			continue
+		}
+		owner := r.st.find(m.owner)
+		for m.since < len(r.writes) {
+			w := r.writes[m.since]
+			m.since++
+			if w.name == m.name && inside(owner, w.at) && (m.key == "" || (m.key == "create") == w.created) {
+				r.changed = true
+				r.fire(i, nil)
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (ev VariablesSet) apply(r *run) error {

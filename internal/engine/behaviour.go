@@ -54,6 +54,7 @@ var catches = map[bpmn.EventKind]*behaviour{
 	bpmn.MessageEvent:     catchEvent,
 	bpmn.SignalEvent:      catchEvent,
 	bpmn.ConditionalEvent: catchEvent,
+	bpmn.VariableEvent:    catchEvent,
 	bpmn.LinkEvent:        passTask,
 }
 

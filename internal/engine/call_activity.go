@@ -48,6 +48,10 @@ func (ev ChildFinished) apply(r *run) error {
 		return err
 	}
 	a.id = 0
+	if ev.How == EndTerminated && ev.All {
+		r.terminateAll()
+		return nil
+	}
 	switch {
 	case ev.How == EndFailed:
 		if ev.Code != "" && len(a.node.Outputs) > 0 {

@@ -15,6 +15,7 @@ type Definition struct {
 	root    *node
 	nodes   map[string]*node
 	flows   map[string]*flow
+	watches bool // some event waits for a variable to be written
 }
 
 // node is a flow node, or the process itself (root).
@@ -109,6 +110,7 @@ func (def *Definition) add(scope *node) error {
 			return fmt.Errorf("%s (line %d): this engine does not run a %s", b.ID, b.Line, b.Tag)
 		}
 		scope.inner = append(scope.inner, n)
+		def.watches = def.watches || b.Event != nil && b.Event.Kind == bpmn.VariableEvent
 		def.nodes[b.ID] = n
 		if b.Inner != nil {
 			if err := def.add(n); err != nil {

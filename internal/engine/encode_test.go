@@ -61,7 +61,7 @@ func TestEventRoundTrips(t *testing.T) {
 		engine.TaskFailed{Task: 1, Code: "c", Message: "m", Vars: everyValue()},
 		engine.JobDone{Job: 1, Vars: everyValue()}, engine.JobFailed{Job: 1, Code: "c", Message: "m"},
 		engine.TimerFired{Timer: 1}, engine.MessageArrived{Subscription: 1}, engine.SignalRaised{Subscription: 1},
-		engine.ChildFinished{Call: 1, How: engine.EndFailed, Code: "c", Message: "m"}, engine.ChildEscalated{Call: 1, Code: "c"},
+		engine.ChildFinished{Call: 1, How: engine.EndFailed, Code: "c", Message: "m", All: true}, engine.ChildEscalated{Call: 1, Code: "c"},
 		engine.VariablesSet{Element: "e"}, engine.Jump{From: "a", To: "b", Return: true}, engine.Withdraw{By: "a"},
 		engine.Cancel{Reason: "r"}, engine.Retry{Incident: 1}, engine.Suspend{}, engine.Resume{},
 	} {

@@ -140,6 +140,7 @@ type (
 		How     How
 		Code    string // How Failed: the error code that left the child
 		Message string // How Failed without a code: why, e.g. that the process does not exist
+		All     bool   // How Terminated: the caller is to be terminated too
 		Vars    feel.Vars
 	}
 	// ChildEscalated reports an escalation thrown by a called instance that goes on.
@@ -311,6 +312,7 @@ type (
 	Finished struct {
 		How  How
 		Code string // How Failed: the error code that left the process
+		All  bool   // How Terminated: the calling instances end too
 	}
 )
 

@@ -35,6 +35,7 @@ type wireEvent struct {
 	Reason       string            `json:"reason,omitempty"`
 	Remove       bool              `json:"remove,omitempty"`
 	How          How               `json:"how,omitempty"`
+	All          bool              `json:"all,omitempty"`
 	Note         string            `json:"note,omitempty"`
 	Group        ID                `json:"group,omitempty,string"`
 	Members      []Member          `json:"members,omitempty"`
@@ -88,7 +89,7 @@ func EncodeEvent(ev Event) ([]byte, error) {
 		w = wireEvent{Event: "signalRaised", Subscription: ev.Subscription}
 		vars = ev.Vars
 	case ChildFinished:
-		w = wireEvent{Event: "childFinished", Call: ev.Call, How: ev.How, Code: ev.Code, Message: ev.Message}
+		w = wireEvent{Event: "childFinished", Call: ev.Call, How: ev.How, Code: ev.Code, Message: ev.Message, All: ev.All}
 		vars = ev.Vars
 	case ChildEscalated:
 		w = wireEvent{Event: "childEscalated", Call: ev.Call, Code: ev.Code}
@@ -161,7 +162,7 @@ func DecodeEvent(data []byte) (Event, error) {
 	case "signalRaised":
 		return SignalRaised{Subscription: w.Subscription, Vars: vars}, nil
 	case "childFinished":
-		return ChildFinished{Call: w.Call, How: w.How, Code: w.Code, Message: w.Message, Vars: vars}, nil
+		return ChildFinished{Call: w.Call, How: w.How, Code: w.Code, Message: w.Message, All: w.All, Vars: vars}, nil
 	case "childEscalated":
 		return ChildEscalated{Call: w.Call, Code: w.Code, Vars: vars}, nil
 	case "variablesSet":

@@ -92,7 +92,8 @@ type arm struct {
 	met     bool   // of a condition: it holds now
 	level   int32  // of an SLA's timer: which level of the element, from 1
 
-	node *node // derived
+	node  *node // derived
+	since int   // of a variable event: the write of this Step to look at next
 }
 
 // Pass is a user task that somebody completed.
@@ -331,6 +332,7 @@ func (s *State) bind(known bool) error {
 		}
 	}
 	for i := range s.arms {
+		s.arms[i].since = 0
 		if m := &s.arms[i]; m.node == nil || !known {
 			if m.node = s.def.node(m.element); m.node == nil {
 				return refuse("the definition has no element %q that the state waits at", m.element)

@@ -34,6 +34,7 @@ type run struct {
 	queue   []*activation // arrived, to be entered
 	late    []*activation // throw events, which throw when nothing else moves
 	changed bool          // a variable was written since conditions were looked at
+	writes  []write       // all that were written, when somebody waits for that
 	joins   bool          // a token moved since inclusive joins were looked at
 	moves   int
 	deaths  int
@@ -158,6 +159,14 @@ func (r *run) enter(a *activation) {
 
 // perform does what entering a node means. It may be repeated after an incident.
 func (r *run) perform(a *activation) error {
+	if a.node.Skip != nil {
+		if skips, err := r.holds(a, a.node.Skip); err != nil || skips {
+			if skips {
+				r.complete(a)
+			}
+			return err
+		}
+	}
 	if err := r.mapAll(a, a.node.Inputs, func(name string, v any) { r.declare(a, name, v) }); err != nil {
 		return err
 	}

@@ -53,6 +53,9 @@ func (r *run) declare(a *activation, name string, value feel.Value) {
 		a.ownVars = true
 	}
 	i, found := lookup(a.vars, name)
+	if r.def.watches {
+		r.writes = append(r.writes, write{name, !found, a})
+	}
 	if found {
 		a.vars[i].value = value
 		return

@@ -63,7 +63,7 @@ func (w *rows) outbox(effect engine.Effect) error {
 		if w.t.Parent == 0 {
 			return nil
 		}
-		return w.send(&job{kind: jobTell}, parcel{To: w.t.Parent}, engine.ChildFinished{Call: self, How: e.How, Code: e.Code, Vars: w.t.After.Vars()})
+		return w.send(&job{kind: jobTell}, parcel{To: w.t.Parent}, engine.ChildFinished{Call: self, How: e.How, Code: e.Code, All: e.All, Vars: w.t.After.Vars()})
 	}
 	return nil
 }
