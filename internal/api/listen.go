@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type Listener struct {
 	server *Server
 	listen string
 
+	open atomic.Bool // requests are taken
+
 	mu      sync.Mutex
 	address net.Addr
 	http    *http.Server
@@ -37,8 +40,18 @@ type Listener struct {
 // free one.
 func NewListener(s *Server, listen string) *Listener { return &Listener{server: s, listen: listen} }
 
-// Start takes the address.
+// Start takes requests.
 func (l *Listener) Start(ctx context.Context) error {
+	if err := l.Listen(ctx); err != nil {
+		return err
+	}
+	l.open.Store(true)
+	return nil
+}
+
+// Listen takes the address. Until Start only health and metrics are answered, so that
+// who asks is told what the node waits for.
+func (l *Listener) Listen(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.http != nil {
@@ -49,7 +62,7 @@ func (l *Listener) Start(ctx context.Context) error {
 		return fmt.Errorf("listen on %s: %w", l.listen, err)
 	}
 	srv := &http.Server{
-		Handler:           l.server,
+		Handler:           http.HandlerFunc(l.serve),
 		ReadHeaderTimeout: headerTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
@@ -68,6 +81,20 @@ func (l *Listener) Start(ctx context.Context) error {
 	return nil
 }
 
+// serve answers a request, or says that the node is not there yet.
+func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
+	if !l.open.Load() {
+		switch r.URL.Path {
+		case "/livez", "/readyz", "/metrics":
+		default:
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "this node is starting; /readyz says what it waits for", http.StatusServiceUnavailable)
+			return
+		}
+	}
+	l.server.ServeHTTP(w, r)
+}
+
 // Stop ends the intake: /readyz says no, event streams end, requests under way are
 // answered; those still there when ctx ends are cut off.
 func (l *Listener) Stop(ctx context.Context) error {
@@ -83,6 +110,7 @@ func (l *Listener) Stop(ctx context.Context) error {
 	}
 	<-l.ended
 	l.http = nil
+	l.open.Store(false)
 	return err
 }
 

@@ -190,6 +190,14 @@ func (m *Member) Dead(ctx context.Context) (func(number, epoch int64) bool, erro
 	}, nil
 }
 
+// ProveDead says that the node of that name, in exactly this epoch of its number, is dead: its
+// row expires now, and what it held is free. Proof is that its process was seen to exit, or
+// an operator's word; silence is none.
+func ProveDead(ctx context.Context, d *db.DB, name string, number, epoch int64) error {
+	_, err := d.Exec(ctx, "UPDATE cluster_node SET expires = {now} WHERE number = ? AND epoch = ? AND name = ? AND expires > {now}", number, epoch, name)
+	return err
+}
+
 // take finds a number and makes its row ours.
 func (m *Member) take(ctx context.Context) (*holding, error) {
 	_, err := m.db.Exec(ctx, "UPDATE cluster_node SET expires = {now} WHERE name = ? AND expires > {now}", m.cfg.Name)

@@ -162,3 +162,22 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+// A node that is proven dead is dead at once; proof of an earlier epoch, of another number
+// or name proves nothing.
+func TestProofOfDeathFreesWhatTheNodeHeld(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		a, b := join(t, d, Config{Name: "a"}), join(t, d, Config{Name: "b"})
+		number, epoch := a.Number(), a.Epoch()
+		for _, wrong := range []Node{{Name: "a", Number: number, Epoch: epoch - 1}, {Name: "a", Number: number + 1, Epoch: epoch}, {Name: "b", Number: number, Epoch: epoch}} {
+			must(t, ProveDead(t.Context(), d, wrong.Name, wrong.Number, wrong.Epoch))
+		}
+		if isDead(t, b, number, epoch) {
+			t.Fatal("dead without proof")
+		}
+		must(t, ProveDead(t.Context(), d, "a", number, epoch))
+		if !isDead(t, b, number, epoch) {
+			t.Error("not dead in spite of proof")
+		}
+	})
+}

@@ -38,6 +38,10 @@ type Config struct {
 	// a write under way and even a commit; the outcome is then ErrUnknown.
 	Patience time.Duration
 
+	// Later leaves it to the first statement to find out whether the database answers: for
+	// who can wait for it (Ping).
+	Later bool
+
 	Version string           // of the program, noted beside the migrations it applies
 	Clock   func() time.Time // dates claims and migrations; default time.Now
 	Log     *slog.Logger     // default: discards
@@ -59,7 +63,7 @@ type DB struct {
 	stats      stats
 }
 
-// Open connects to the database that cfg.DSN names and checks that it answers. An
+// Open connects to the database that cfg.DSN names and, unless cfg.Later, checks that it answers. An
 // unreachable database is errs.Unavailable, a DSN of another form errs.Invalid.
 // Passwords appear in no error.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
@@ -81,6 +85,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	var err error
 	if d.pools, err = d.dialect.open(cfg); err != nil {
 		return nil, errs.New(errs.Invalid, "database address %s: %s", Redact(cfg.DSN), d.scrub(err))
+	}
+	if cfg.Later {
+		return d, nil
 	}
 	for _, pool := range d.pools.all() {
 		if err := d.retry(ctx, func() error { return pool.PingContext(ctx) }); err != nil {
