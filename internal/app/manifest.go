@@ -23,7 +23,9 @@ type Manifest struct {
 	Language    string `yaml:"language" json:"language"` // of the labels in forms and processes; default en
 	// Readers are the roles and groups that see every ticket of the app; empty: only those who take part.
 	Readers []string `yaml:"readers" json:"readers,omitempty"`
-	Tickets []Kind   `yaml:"tickets" json:"tickets"`
+	// Calendar is the business calendar of its processes where a requester's unit has none; empty: the default.
+	Calendar string `yaml:"calendar" json:"calendar,omitempty"`
+	Tickets  []Kind `yaml:"tickets" json:"tickets"`
 }
 
 // Kind is one kind of ticket that people may open.

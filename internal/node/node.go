@@ -23,6 +23,7 @@ import (
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/hours"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
 	"github.com/paceline/paceline/internal/service"
@@ -39,6 +40,7 @@ type Node struct {
 	ready    *cluster.Readiness
 	org      *org.Org
 	apps     *app.Apps
+	hours    *hours.Hours
 	connect  *connect.Connectors
 	process  *process.Runtime
 	tickets  *ticket.Service
@@ -46,6 +48,7 @@ type Node struct {
 	listener *api.Listener
 	orgLoop  *service.Loop
 	appLoop  *service.Loop
+	hourLoop *service.Loop
 	services *service.Group
 	oneTime  string // password of the user admin, when this start made it
 }
@@ -88,12 +91,15 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	}
 	n.org = org.New(cfg.Org, org.Deps{DB: n.db, NewID: n.member.NewID, Now: now, Log: log, Ring: n.ring})
 	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Activated: n.activated, Ring: n.ring, Now: now, Log: log})
+	n.hours = hours.New(hours.Deps{DB: n.db, Audit: n.org.Audit, AppOf: n.appOf, UnitsOf: n.unitsOf, Ring: n.ring, Now: now})
 	n.process = process.New(cfg.Process, process.Deps{
 		DB: n.db, NewID: n.member.NewID, Lease: n.member, Definitions: n.apps, Handlers: n.handlers(),
-		Assign: n.assign, Gather: n.gather, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
+		Assign: n.assign, Gather: n.gather, HandOver: n.handOver, Remind: n.remind, Calendars: n.hours, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
 	})
+	query := process.NewQuery(n.db, n.apps)
+	query.Calendars = n.hours
 	n.tickets = ticket.New(ticket.Deps{
-		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: process.NewQuery(n.db, n.apps),
+		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query,
 		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
 	n.api, err = api.New(
@@ -106,6 +112,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	n.listener = api.NewListener(n.api, cfg.Listen)
 	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
 	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.apps.Refresh))
+	n.hourLoop = service.NewLoop(refreshEvery, n.watching("calendars", n.hours.Refresh))
 	n.measure(metrics)
 	n.measureLease(metrics)
 
@@ -113,8 +120,10 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	n.services.Add("member", n.member)
 	n.services.Add("organisation", people{n})
 	n.services.Add("apps", starting(n.apps.Refresh))
+	n.services.Add("calendars", starting(n.hours.Refresh))
 	n.services.Add("organisation watch", n.orgLoop)
 	n.services.Add("apps watch", n.appLoop)
+	n.services.Add("calendars watch", n.hourLoop)
 	n.services.Add("process", n.process)
 	n.services.Add("lease", n.lease)
 	n.services.Add("http", n.listener)
@@ -167,6 +176,8 @@ func (n *Node) ring(topic, key string) {
 	case "app":
 		n.appLoop.Ring()
 		n.api.Ring(api.TopicApp, key)
+	case "calendar":
+		n.hourLoop.Ring()
 	case "inbox":
 		n.api.Ring(api.TopicInbox, key)
 	case "ticket", "instance", "incident":
@@ -184,6 +195,28 @@ func (n *Node) gather(ctx context.Context, g process.Gathering) (engine.GroupFor
 	return n.tickets.Gather(ctx, g)
 }
 
+func (n *Node) handOver(ctx context.Context, t *process.Transition, e *engine.HandOver) (login, why string, err error) {
+	return n.tickets.HandOver(ctx, t, e)
+}
+
+func (n *Node) remind(ctx context.Context, t *process.Transition, e *engine.Remind, ch *db.Change) error {
+	return n.tickets.Remind(ctx, t, e, ch)
+}
+
+// appOf is the app of a definition and the calendar that its manifest names.
+func (n *Node) appOf(definition db.ID) (name, calendar string) {
+	if definition == 0 {
+		return "", ""
+	}
+	l, err := n.apps.ByDefinition(context.Background(), definition)
+	if err != nil {
+		return "", ""
+	}
+	return l.App, l.Manifest.Calendar
+}
+
+func (n *Node) unitsOf(login string) []string { return n.org.Directory().UnitsOf(login) }
+
 func (n *Node) person(ctx context.Context, login string) (db.ID, string, error) {
 	return n.tickets.Person(ctx, login)
 }
@@ -196,7 +229,7 @@ func (n *Node) project(t *process.Transition, ch *db.Change) error { return n.ti
 
 // migrations of every subject.
 func migrations() []db.Migration {
-	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations())
+	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), hours.Migrations())
 }
 
 // measure adds what a node counts beside requests.

@@ -45,6 +45,31 @@ func (a *Actor) Languages() string {
 // Is says whether the actor is, or belongs to, the principal.
 func (a *Actor) Is(principal db.ID) bool { return slices.Contains(a.Principals, principal) }
 
+// ActorFor makes the actor for a login, for what the server does in a person's name.
+func (d *Directory) ActorFor(login string) (*Actor, error) {
+	u := d.UserByLogin(login)
+	switch {
+	case u == nil:
+		return nil, errs.New(errs.NotFound, "there is no user %q", login)
+	case u.Disabled:
+		return nil, errs.New(errs.Denied, "the user %q is disabled", login)
+	}
+	return d.actor(u), nil
+}
+
+// UnitsOf names the units that a login is in, the nearest first.
+func (d *Directory) UnitsOf(login string) []string {
+	var names []string
+	u := d.UserByLogin(login)
+	if u == nil {
+		return nil
+	}
+	for unit := d.groups[u.Unit]; unit != nil && len(names) < MaxUnitDepth; unit = d.groups[unit.Parent] {
+		names = append(names, unit.Name)
+	}
+	return names
+}
+
 // actor makes the actor for a user of the snapshot.
 func (d *Directory) actor(u *User) *Actor {
 	a := &Actor{ID: u.ID, Login: u.Login, Name: u.Name, Lang: u.Lang, Principals: d.Principals(u.ID)}

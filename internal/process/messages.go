@@ -22,6 +22,15 @@ type Message struct {
 	Vars  feel.Vars
 	Actor db.ID
 	By    string
+	// With adds rows to the transaction that takes it; see Command.
+	With func(*Transition, *db.Change) error
+}
+
+// Reached answers Correlate, as the Answer of its Result: which instance took the message.
+type Reached struct {
+	Ticket   db.ID `json:"ticket"`
+	Instance db.ID `json:"instance"`
+	Started  bool  `json:"started,omitempty" doc:"it began with the message"`
 }
 
 // Correlate delivers a message to the one instance that waits for it, the one that has waited
@@ -34,7 +43,10 @@ func (r *Runtime) Correlate(ctx context.Context, m Message) (res Result, err err
 	}
 	to := receiver{name: m.Name, keys: []string{m.Key}}
 	err = r.deliver(ctx, to, m.Vars, func(cmd Command) (err error) {
-		cmd.Actor, cmd.By = m.Actor, m.By
+		cmd.Actor, cmd.By, cmd.With = m.Actor, m.By, m.With
+		cmd.Answer = func(t *Transition) any {
+			return Reached{Ticket: t.Root, Instance: t.Instance, Started: t.Before == nil}
+		}
 		res, err = r.Submit(ctx, cmd)
 		return err
 	})

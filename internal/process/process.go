@@ -86,6 +86,8 @@ type Deps struct {
 	// HandOver finds the login of who gets a late task and why; empty: nobody, and it stays where it is. It may
 	// read but not write.
 	HandOver func(context.Context, *Transition, *engine.HandOver) (login, why string, err error)
+	// Remind writes rows that tell people of a late task; it may read, and appends to the Change.
+	Remind func(context.Context, *Transition, *engine.Remind, *db.Change) error
 	// Calendars are the business calendars; nil: all time is work time.
 	Calendars Calendars
 	// Person finds the id and the display name of an assignee or owner whose name stands in
@@ -189,6 +191,7 @@ func New(cfg Config, deps Deps) *Runtime {
 		services: service.NewGroup(deps.Log),
 	}
 	r.states = db.NewLookup(r.readStates)
+	r.query.Calendars = deps.Calendars
 	for range cfg.Lanes {
 		l := newLane(r)
 		r.lanes = append(r.lanes, l)

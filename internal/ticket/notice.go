@@ -16,7 +16,7 @@ import (
 // Notice tells somebody of a ticket and asks for nothing. That it was read is kept.
 type Notice struct {
 	ID      db.ID     `json:"id"`
-	Kind    string    `json:"kind" enum:"cc,urge"`
+	Kind    string    `json:"kind" enum:"cc,urge,warn,escalate"`
 	Ticket  db.ID     `json:"ticket"`
 	Number  string    `json:"number"`
 	Title   string    `json:"title"`
@@ -32,6 +32,9 @@ type Notice struct {
 const (
 	ccNotice   = "cc"
 	urgeNotice = "urge"
+
+	warnNotice     = "warn"     // a task is due soon, or late; the body is its due time
+	escalateNotice = "escalate" // the same, to others
 )
 
 // UrgeEvery is how often one person may urge one ticket.

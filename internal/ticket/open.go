@@ -21,6 +21,8 @@ type Draft struct {
 	Kind string
 	Data json.RawMessage // object: the values of the start form
 	Note string
+	// With adds rows to the transaction that opens the ticket; see process.Command.
+	With func(*process.Transition, *db.Change) error
 }
 
 // Opened answers Open.
@@ -54,7 +56,7 @@ func (s *Service) Open(ctx context.Context, actor *org.Actor, draft Draft) (open
 	if err != nil {
 		return opened, err
 	}
-	return s.begin(ctx, actor, live, kind, vars, draft.Note)
+	return s.begin(ctx, actor, live, kind, vars, draft)
 }
 
 // liveKind finds a kind of ticket of an active version; an app's only kind need not be named.
@@ -101,7 +103,7 @@ func (s *Service) startValues(live *app.Loaded, kind *app.Kind, data json.RawMes
 }
 
 // begin numbers the ticket and starts its process.
-func (s *Service) begin(ctx context.Context, actor *org.Actor, live *app.Loaded, kind *app.Kind, vars feel.Vars, note string) (Opened, error) {
+func (s *Service) begin(ctx context.Context, actor *org.Actor, live *app.Loaded, kind *app.Kind, vars feel.Vars, draft Draft) (Opened, error) {
 	now := s.now()
 	serial, err := s.numbers.take(ctx, live.App+"/"+kind.ID+"/"+kind.Number.Period(now))
 	if err != nil {
@@ -115,7 +117,7 @@ func (s *Service) begin(ctx context.Context, actor *org.Actor, live *app.Loaded,
 		Instance:   id,
 		Definition: live.DefinitionID(kind.Process),
 		Event:      engine.Start{BusinessKey: number, Vars: vars, Initiator: actor.Login},
-		Actor:      actor.ID, By: actor.Name, Note: note,
+		Actor:      actor.ID, By: actor.Name, Note: draft.Note, With: draft.With,
 		Answer: func(t *process.Transition) any {
 			return Opened{ID: t.Instance, Number: number, Title: live.Title(kind.ID, t.After.Vars(), now), Status: statusOf(t.After)}
 		},
