@@ -413,3 +413,13 @@ func (def *Definition) node(element string) *node {
 	}
 	return def.nodes[element]
 }
+
+// At is the element that an open task, job or call belongs to; false when there is no such.
+func (s *State) At(id ID) (string, bool) {
+	for _, a := range s.acts {
+		if a.id == id && id != 0 {
+			return a.element, true
+		}
+	}
+	return "", false
+}

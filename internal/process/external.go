@@ -115,7 +115,8 @@ func (r *Runtime) fetch(ctx context.Context, f Fetch) ([]Fetched, error) {
 	return r.hand(ctx, taken, lock, until)
 }
 
-// hand describes the jobs of a lock. One that its instance does not wait for is left to run out.
+// hand describes the jobs of a lock. One that its instance does not wait for, or that is suspended with it, is
+// left to run out.
 func (r *Runtime) hand(ctx context.Context, taken []*job, lock db.ID, until time.Time) ([]Fetched, error) {
 	slices.SortFunc(taken, func(a, b *job) int { return int(a.id - b.id) })
 	ids := make([]db.ID, len(taken))
@@ -129,6 +130,9 @@ func (r *Runtime) hand(ctx context.Context, taken []*job, lock db.ID, until time
 	}
 	fetched := make([]Fetched, 0, len(taken))
 	for _, x := range taken {
+		if s := known[x.instance]; s != nil && s.err == nil && s.state.Suspended() {
+			continue
+		}
 		job, err := describeIn(known[x.instance], x)
 		if errs.Is(err, errs.NotFound) { // the cache was behind
 			job, err = r.describe(ctx, x)

@@ -188,8 +188,15 @@ func (l *lane) derive(ctx context.Context, u *unit, cmd Command) {
 
 // transition runs the interpreter and notes the ids that it drew.
 func (r *Runtime) transition(from *snapshot, c *call) (t *Transition, drawn []db.ID, err error) {
+	def, process := from.Definition, from.def
+	if moved, ok := c.Event.(engine.Migrate); ok {
+		if db.ID(moved.Source) != from.Definition {
+			return nil, nil, &engine.Refused{Stale: true, Reason: "the instance runs another definition by now"}
+		}
+		def, process = db.ID(moved.Target), moved.To
+	}
 	now, notes := r.now(), consulted{}
-	calendars := r.lookup(from.Definition, initiatorOf(from.state, c.Event), notes)
+	calendars := r.lookup(def, initiatorOf(from.state, c.Event), notes)
 	state, effects, err := engine.Step(from.def, from.state, c.Event, engine.Env{Now: now, Calendar: calendars, NewID: func() engine.ID {
 		id := r.deps.NewID()
 		drawn = append(drawn, id)
@@ -199,7 +206,7 @@ func (r *Runtime) transition(from *snapshot, c *call) (t *Transition, drawn []db
 		return nil, nil, err
 	}
 	return &Transition{
-		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: from.Definition, Process: from.def, Seq: from.Seq + 1,
+		Instance: from.ID, Root: from.Root, Parent: from.Parent, Definition: def, Process: process, Seq: from.Seq + 1,
 		Now: now, Actor: c.Actor, By: c.By, Note: c.Note, Event: c.Event, Before: from.state, After: state, Effects: effects, consulted: notes,
 	}, drawn, nil
 }
@@ -277,6 +284,7 @@ func (u *unit) version() int64 {
 func (u *unit) add(from *snapshot, w *rows, m member, encoded []byte) {
 	next := *from
 	next.state = w.t.After
+	next.Definition, next.def = w.t.Definition, w.t.Process
 	next.Seq = w.t.Seq
 	next.Version = w.t.Version
 	if how, ended := w.t.Ended(); ended {
@@ -300,10 +308,14 @@ func (u *unit) finish() {
 			n.ID, n.Version, n.Definition, n.Root, n.Parent, n.BusinessKey, int(n.Status), n.Seq, stamp(n.Started), stamp(n.Ended), pack(u.state),
 		}})
 	} else {
-		u.change.Guards = append(u.change.Guards, db.Guard{
+		guard := db.Guard{
 			Table: Instances, Key: int64(n.ID), Version: u.base.Version, Columns: instanceStep,
 			Values: []any{int(n.Status), n.Seq, stamp(n.Ended), pack(u.state)},
-		})
+		}
+		if n.Definition != u.base.Definition {
+			guard.Columns, guard.Values = instanceMove, append(guard.Values, n.Definition)
+		}
+		u.change.Guards = append(u.change.Guards, guard)
 	}
 	fold(u.change)
 }

@@ -91,6 +91,9 @@ func (j *jobs) doWork(ctx context.Context, x *job) error {
 		x.work = &work{}
 	}
 	if x.work.result == nil {
+		if err := j.r.unlessHeld(ctx, x.instance); err != nil {
+			return err
+		}
 		job, err := j.r.describe(ctx, x)
 		if err != nil {
 			return err
@@ -157,6 +160,9 @@ func describeIn(s *snapshot, x *job) (Job, error) {
 	visible, open := s.state.Visible(engine.ID(x.id))
 	if !open {
 		return Job{}, errs.New(errs.NotFound, "job %s is not open", x.id)
+	}
+	if element, open := s.state.At(engine.ID(x.id)); open {
+		x.node = element // a migration may have renamed it since the row was read
 	}
 	return x.describe(s.def, inputs(s.def.Node(x.node), visible)), nil
 }

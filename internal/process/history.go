@@ -1,18 +1,18 @@
 package process
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
-	"github.com/paceline/paceline/internal/errs"
 )
 
 // Entry is one transition as people read it.
@@ -36,6 +36,10 @@ type Detail struct {
 	Removed string   `json:"removed,omitempty"` // who is no member any more; "task": who had the task
 	To      string   `json:"to,omitempty"`      // who got the task, or the element that the work went to
 	Reason  string   `json:"reason,omitempty"`  // of a cancellation or a failure
+	Set     []string `json:"set,omitempty"`     // names of the variables that were set from outside
+
+	Again      db.ID `json:"again,omitzero"`      // the ended instance that this one does again, from the element To
+	Definition db.ID `json:"definition,omitzero"` // that the instance runs from here on
 }
 
 func detailOf(ev engine.Event) Detail {
@@ -58,6 +62,12 @@ func detailOf(ev engine.Event) Detail {
 		return Detail{Reason: e.Reason}
 	case engine.JobFailed:
 		return Detail{Reason: e.Message}
+	case engine.Start:
+		return Detail{To: e.At, Again: db.ID(e.Again)}
+	case engine.VariablesSet:
+		return Detail{Set: slices.Sorted(maps.Keys(e.Vars))}
+	case engine.Migrate:
+		return Detail{Definition: db.ID(e.Target)}
 	}
 	return Detail{}
 }
@@ -142,104 +152,10 @@ func (q *Query) History(ctx context.Context, instance db.ID, after int64, limit 
 	}, "SELECT seq, at, actor, actor_name, kind, note, event, trace FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, limit)
 }
 
-// Replay does an instance's history again and compares the outcome with the stored state, byte by byte.
-// A difference is an error that names the first seq that could not be done, or the states.
-func (q *Query) Replay(ctx context.Context, instance db.ID) (err error) {
-	defer errs.Wrap(&err, "process.Replay")
-	in, packed, err := q.row(ctx, instance)
-	if err != nil {
-		return err
-	}
-	stored, err := unpack(packed)
-	if err != nil {
-		return err
-	}
-	def, err := q.definitions.Definition(ctx, in.Definition)
-	if err != nil {
-		return err
-	}
-	var state *engine.State
-	for seq := int64(0); seq < in.Seq; {
-		page, err := q.recorded(ctx, instance, seq)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			return fmt.Errorf("the history of %s ends at %d, not at %d", instance, seq, in.Seq)
-		}
-		for _, rec := range page {
-			seq++
-			if rec.seq != seq {
-				return fmt.Errorf("the history of %s lacks %d", instance, seq)
-			}
-			if state, err = q.repeat(ctx, rec, def, state); err != nil {
-				return fmt.Errorf("history %s/%d: %w", instance, seq, err)
-			}
-		}
-	}
-	again, err := state.MarshalBinary()
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(again, stored) {
-		return fmt.Errorf("the history of %s gives another state: %s, stored %s", instance, show(again), show(stored))
-	}
-	return nil
-}
-
 func unpackEvent(packed []byte) (engine.Event, error) {
 	raw, err := unpack(packed)
 	if err != nil {
 		return nil, err
 	}
 	return engine.DecodeEvent(raw)
-}
-
-// record is a history row as it was written.
-type record struct {
-	seq, at    int64
-	event, ids []byte
-	calendars  []byte // consulted
-}
-
-func (q *Query) recorded(ctx context.Context, instance db.ID, after int64) ([]record, error) {
-	return db.All(ctx, q.db, func(s db.Scanner) (r record, err error) {
-		return r, s.Scan(&r.seq, &r.at, &r.event, &r.ids, &r.calendars)
-	}, "SELECT seq, at, event, ids, calendars FROM history WHERE instance = ? AND seq > ? ORDER BY seq {limit}", instance, after, 500)
-}
-
-// repeat does the transition again, with the same clock, the same ids and the same calendars.
-func (q *Query) repeat(ctx context.Context, r record, def *engine.Definition, state *engine.State) (*engine.State, error) {
-	event, err := unpackEvent(r.event)
-	if err != nil {
-		return nil, err
-	}
-	ids, err := unpackIDs(r.ids)
-	if err != nil {
-		return nil, err
-	}
-	calendars, err := q.recall(ctx, r.calendars)
-	if err != nil {
-		return nil, err
-	}
-	drawn := 0
-	next, _, err := engine.Step(def, state, event, engine.Env{Now: moment(r.at), Calendar: calendars, NewID: func() engine.ID {
-		if drawn++; drawn > len(ids) {
-			return 0 // found out below
-		}
-		return engine.ID(ids[drawn-1])
-	}})
-	if err == nil && drawn != len(ids) {
-		err = fmt.Errorf("it drew %d ids, and %d when it was done first", drawn, len(ids))
-	}
-	return next, err
-}
-
-// show says where the tokens of a state are, for an error.
-func show(encoded []byte) string {
-	state, err := engine.DecodeState(encoded)
-	if err != nil {
-		return err.Error()
-	}
-	return fmt.Sprintf("%d bytes, waiting at %v with %v", len(encoded), state.Waiting(), state.Vars())
 }

@@ -184,6 +184,15 @@ func (r *Runtime) unlessSuspended(ctx context.Context, instance db.ID, refusal e
 	return refusal
 }
 
+// unlessHeld says that work has to wait because its instance is suspended. What memory does not know, or may
+// know wrongly, is read.
+func (r *Runtime) unlessHeld(ctx context.Context, instance db.ID) error {
+	if s := r.cache.get(instance); s != nil && !s.state.Suspended() {
+		return nil
+	}
+	return r.unlessSuspended(ctx, instance, nil)
+}
+
 // tell gives the event to the instance it names.
 func (j *jobs) tell(ctx context.Context, x *job) error {
 	p, err := x.parcel()

@@ -2,6 +2,7 @@ package process
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
@@ -51,7 +52,10 @@ var Instances = &db.Table{
 	},
 }
 
-var instanceStep = []string{"status", "seq", "ended", "state"}
+var (
+	instanceStep = []string{"status", "seq", "ended", "state"}
+	instanceMove = append(slices.Clip(instanceStep), "definition") // a migration among the steps
+)
 
 // Tasks are the open user and receive tasks, one row each; a task that is over has no row.
 // The inbox reads them together with Candidates.

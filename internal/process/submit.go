@@ -100,6 +100,13 @@ func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
 		start.Instance = engine.ID(cmd.Instance)
 		cmd.Event = start
 	}
+	if moved, ok := cmd.Event.(engine.Migrate); ok {
+		var err error
+		if moved.To, err = r.deps.Definitions.Definition(ctx, db.ID(moved.Target)); err != nil {
+			return nil, err
+		}
+		cmd.Event = moved
+	}
 	event, err := engine.EncodeEvent(cmd.Event)
 	if err != nil {
 		return nil, errs.New(errs.Invalid, "the event cannot be kept: %w", err)
@@ -189,7 +196,11 @@ func (l *lane) refused(ctx context.Context, c *call, why error) {
 	}
 	var refused *engine.Refused
 	if errors.As(why, &refused) {
-		why = errs.New(errs.Conflict, "%w", why).WithCure("read the ticket again; somebody may have been faster")
+		cure := "read the ticket again; somebody may have been faster"
+		if refused.Suspended {
+			cure = "wait until an operator resumes the ticket"
+		}
+		why = errs.New(errs.Conflict, "%w", why).WithCure("%s", cure)
 	}
 	c.fail(why)
 }

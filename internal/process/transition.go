@@ -104,6 +104,10 @@ func (w *rows) effect(ctx context.Context, effect engine.Effect) error {
 		return w.changeTask(ctx, &e)
 	case engine.FormGroup:
 		return w.formGroup(ctx, &e)
+	case engine.Remind:
+		if w.r.deps.Remind != nil {
+			return w.r.deps.Remind(ctx, w.t, &e, w.change)
+		}
 	case engine.HandOver:
 		return w.handOver(ctx, &e)
 	case engine.ChangeDue:
@@ -130,6 +134,8 @@ func (w *rows) effect(ctx context.Context, effect engine.Effect) error {
 	case engine.CloseIncident:
 		w.gone(Incidents, "id", e.Incident)
 		w.ring("incident", w.t.Root)
+	case engine.Reattach:
+		return w.reattach(e)
 	default:
 		return w.outbox(effect)
 	}
