@@ -143,7 +143,8 @@ func TestSignalReachesAllOnce(t *testing.T) {
 		for i := range 10 {
 			ids = append(ids, nodes[i%2].start(def, engine.Start{}))
 		}
-		must(t, nodes[0].RaiseSignal(t.Context(), "stop", nil))
+		_, err := nodes[0].RaiseSignal(t.Context(), process.Signal{Name: "stop"})
+		must(t, err)
 		for _, id := range ids {
 			w.ends(id, process.Completed)
 		}
@@ -179,7 +180,8 @@ func TestStartsByMessageSignalAndTimer(t *testing.T) {
 		if in := w.instance(res.Instance); in.Definition != byMessage || in.BusinessKey != "55" {
 			t.Errorf("the message started %+v", in)
 		}
-		must(t, nodes[1].RaiseSignal(t.Context(), "alarm", nil))
+		_, err = nodes[1].RaiseSignal(t.Context(), process.Signal{Name: "alarm"})
+		must(t, err)
 		of := func(def db.ID) int { return w.count("instance WHERE definition = " + def.String()) }
 		w.until("the signal has started one", func() bool { return of(bySignal) == 1 })
 

@@ -53,26 +53,87 @@ func (r *Runtime) Correlate(ctx context.Context, m Message) (res Result, err err
 	return res, err
 }
 
+// Signal is a signal from outside (BPMN 10.5.5).
+type Signal struct {
+	Name string
+	Vars feel.Vars
+	// With writes rows in the transaction that makes it sure to happen.
+	With func(ctx context.Context, tx *db.Tx) error
+}
+
+// Sent answers Post and RaiseSignal: something that is done right after, and survives this node.
+type Sent struct {
+	ID      db.ID `json:"id"`
+	Reaches int   `json:"reaches" doc:"how many wait for it or begin with it at this moment, counted up to 1000"`
+}
+
 // RaiseSignal tells a signal to all who wait for it now. It returns when that is sure to happen.
-func (r *Runtime) RaiseSignal(ctx context.Context, name string, vars feel.Vars) (err error) {
+// With a db.Once in ctx a repeat gets the first answer.
+func (r *Runtime) RaiseSignal(ctx context.Context, s Signal) (sent Sent, err error) {
 	defer errs.Wrap(&err, "process.RaiseSignal")
-	event, err := engine.EncodeEvent(engine.SignalRaised{Vars: vars})
+	event, err := engine.EncodeEvent(engine.SignalRaised{Vars: s.Vars})
 	if err != nil {
-		return errs.New(errs.Invalid, "the variables cannot be kept: %w", err)
+		return sent, errs.New(errs.Invalid, "the variables cannot be kept: %w", err)
 	}
-	payload, err := json.Marshal(parcel{Kind: bpmn.SignalEvent, Name: name, Event: event})
+	return r.post(ctx, jobSignal, s.Name, parcel{Kind: bpmn.SignalEvent, Name: s.Name, Event: event}, s.With)
+}
+
+// Post is Correlate for a message that somebody may wait for later: it looks for its receiver for as long as
+// Config.MessageWait. With a db.Once in ctx a repeat gets the first answer.
+func (r *Runtime) Post(ctx context.Context, m Message, with func(ctx context.Context, tx *db.Tx) error) (sent Sent, err error) {
+	defer errs.Wrap(&err, "process.Post")
+	event, err := engine.EncodeEvent(engine.MessageArrived{Vars: m.Vars})
 	if err != nil {
-		return err
+		return sent, errs.New(errs.Invalid, "the variables cannot be kept: %w", err)
+	}
+	return r.post(ctx, jobMessage, m.Name, parcel{Kind: bpmn.MessageEvent, Name: m.Name, Keys: []string{m.Key}, Event: event}, with)
+}
+
+// post writes a job of the outbox that belongs to no instance.
+func (r *Runtime) post(ctx context.Context, kind jobKind, name string, p parcel, with func(context.Context, *db.Tx) error) (Sent, error) {
+	if len(p.Event) > eventMost {
+		return Sent{}, errs.New(errs.Invalid, "it carries %d KB of variables, at most %d are taken", len(p.Event)>>10, eventMost>>10)
+	}
+	payload, err := json.Marshal(p)
+	if err != nil {
+		return Sent{}, err
+	}
+	reaches, err := r.reaches(ctx, p)
+	if err != nil {
+		return Sent{}, err
 	}
 	now := r.now()
-	x := &job{id: r.deps.NewID(), kind: jobSignal, typ: cut(name, 250), due: now, created: now, retries: 1, payload: payload}
-	_, err = db.Do(ctx, r.deps.DB, func(ctx context.Context, tx *db.Tx) (db.ID, error) {
-		return x.id, tx.Insert(ctx, x.row(0, 0))
+	x := &job{id: r.deps.NewID(), kind: kind, typ: cut(name, 250), due: now, created: now, retries: 1, payload: payload}
+	sent, err := db.Do(ctx, r.deps.DB, func(ctx context.Context, tx *db.Tx) (Sent, error) {
+		if with != nil {
+			if err := with(ctx, tx); err != nil {
+				return Sent{}, err
+			}
+		}
+		return Sent{ID: x.id, Reaches: reaches}, tx.Insert(ctx, x.row(0, 0))
 	})
 	if err == nil {
 		r.Wake()
 	}
-	return err
+	return sent, err
+}
+
+// reaches counts who waits for it and what begins with it now.
+func (r *Runtime) reaches(ctx context.Context, p parcel) (int, error) {
+	const most = 1000
+	where, args := "FROM subscription WHERE name = ? AND kind = ?", []any{p.Name, int(p.Kind)}
+	if p.Kind == bpmn.MessageEvent {
+		where, args = "FROM subscription WHERE name = ? AND correlation IN (?) AND kind = ?", []any{p.Name, db.In(p.Keys), int(p.Kind)}
+	}
+	waiting, err := db.Count(ctx, r.deps.DB, most, where, args...)
+	if err != nil || p.Kind == bpmn.MessageEvent && waiting > 0 {
+		return min(waiting, 1), err
+	}
+	starts, err := r.startsFor(ctx, p.Kind, p.Name, most)
+	if p.Kind == bpmn.MessageEvent {
+		return min(len(starts), 1), err
+	}
+	return min(waiting+len(starts), most), err
 }
 
 // receiver is whom a message is for.
