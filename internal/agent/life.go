@@ -104,6 +104,17 @@ func (l *Life) StopAsked() <-chan struct{} { return l.stop }
 func (l *Life) End() error { return l.lock.Close() }
 
 // readReport reads what the process of a role told last.
+// Find gives what the process that has a role in a data directory told of itself last, and
+// whether there is one. It needs no Agent; RoleAgent finds the Agent itself.
+func Find(dir config.Dir, role config.Role) (r Report, alive bool) {
+	path := lockPath(dir, role)
+	if _, err := os.Stat(path); err != nil || !held(path) {
+		return r, false
+	}
+	r, err := readReport(dir, role)
+	return r, err == nil
+}
+
 func readReport(dir config.Dir, role config.Role) (r Report, err error) {
 	text, err := os.ReadFile(reportPath(dir, role))
 	if err != nil {

@@ -196,9 +196,8 @@ func Ask(ctx context.Context, dir config.Dir, o Order) (s Status, err error) {
 
 // Runs says whether an Agent looks after the data directory.
 func Runs(dir config.Dir) bool {
-	path := lockPath(dir, config.RoleAgent)
-	_, err := os.Stat(path)
-	return err == nil && held(path)
+	_, alive := Find(dir, config.RoleAgent)
+	return alive
 }
 
 func noAgent(dir config.Dir) error {
