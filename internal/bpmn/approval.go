@@ -11,13 +11,14 @@ import (
 // BPMN; it stands in the model as
 //
 //	<paceline:approval mode="parallel | inTurn" rule="all | any | 60% | 2 | weight 5" reject="rule | first | majority"
-//	                   expand="true" early="false" agree="yes" disagree="no" abstain="abstain" result="approval">
+//	                   returned="restart | keep" expand="true" early="false" agree="yes" disagree="no" abstain="abstain" result="approval">
 //	  <paceline:voter is="role:cfo" weight="3" veto="true"/>
 //	</paceline:approval>
 type Approval struct {
 	InTurn bool // one after the other, in the order of the members
 	Expand bool // a group, unit, post or role means each of its people, not one of them
 	Late   bool // decided only when everybody has voted
+	Keep   bool // who agreed is not asked again when the group is entered again
 	Rule   ApprovalRule
 	Reject RejectRule
 
@@ -90,6 +91,13 @@ func (p *parser) approval(n *Node, e *element) *Approval {
 		a.InTurn = true
 	default:
 		p.fail(x, "", "write parallel or inTurn", "the mode %q is not known", mode)
+	}
+	switch returned := x.attr("returned"); returned {
+	case "", "restart":
+	case "keep":
+		a.Keep = true
+	default:
+		p.fail(x, "", "write restart or keep", "what becomes of the votes when work is returned, %q, is not known", returned)
 	}
 	a.Rule = p.approvalRule(x)
 	switch reject := x.attr("reject"); reject {

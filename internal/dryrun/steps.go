@@ -31,7 +31,17 @@ type step struct {
 	Resume   int          `json:"resume"`
 	Return   string       `json:"return"`   // to this element
 	Straight bool         `json:"straight"` // and from there straight back
-	Migrate  string       `json:"migrate"`  // to the process of the same id in this file
+	From     string       `json:"from"`     // what is moved; empty: all that cannot stay
+	Withdraw string       `json:"withdraw"` // who takes the last task back
+	Assign   *target      `json:"assign"`
+	To       string       `json:"to"`
+	Delegate bool         `json:"delegate"`
+	Sign     *target      `json:"sign"` // the task whose group changes
+	Add      []string     `json:"add"`
+	Where    string       `json:"where"` // beside, before or after
+	Remove   bool         `json:"remove"`
+	By       string       `json:"by"`
+	Migrate  string       `json:"migrate"` // to the process of the same id in this file
 	Expect   *expectation `json:"expect"`
 	Vars     jsonVars     `json:"vars"`
 	Key      *string      `json:"key"`
@@ -49,7 +59,7 @@ type step struct {
 var verbs = map[string][]string{
 	"start":    {"vars", "key", "at"},
 	"deploy":   {},
-	"complete": {"vars", "all"},
+	"complete": {"vars", "all", "by"},
 	"job":      {"vars", "all"},
 	"fail":     {"error", "message", "vars"},
 	"message":  {"key", "vars", "instance", "element"},
@@ -60,7 +70,10 @@ var verbs = map[string][]string{
 	"cancel":   {},
 	"suspend":  {},
 	"resume":   {},
-	"return":   {"instance", "straight"},
+	"return":   {"instance", "straight", "from"},
+	"withdraw": {"instance"},
+	"assign":   {"to", "by", "delegate"},
+	"sign":     {"add", "where", "remove", "by"},
 	"migrate":  {"instance", "map", "renew"},
 	"expect":   {},
 }

@@ -46,7 +46,13 @@ func (w *world) apply(s step) (held bool, err error) {
 	case "resume":
 		err = w.tell(s.Resume, engine.Resume{})
 	case "return":
-		err = w.tell(max(s.Instance, 1), engine.Jump{To: s.Return, Return: s.Straight})
+		err = w.tell(max(s.Instance, 1), engine.Jump{From: s.From, To: s.Return, Return: s.Straight})
+	case "withdraw":
+		err = w.tell(max(s.Instance, 1), engine.Withdraw{By: s.Withdraw})
+	case "assign":
+		err = w.assign(s)
+	case "sign":
+		err = w.sign(s)
 	case "migrate":
 		err = w.migrate(s)
 	case "expect":
@@ -138,7 +144,40 @@ func (w *world) complete(s step) error {
 		return err
 	}
 	return w.each(hits, func(p place, id engine.ID) error {
-		return w.step(p.in, engine.TaskCompleted{Task: id, Vars: feel.Vars(s.Vars)})
+		return w.step(p.in, engine.TaskCompleted{Task: id, Vars: feel.Vars(s.Vars), By: s.By})
+	})
+}
+
+// assign gives a task to somebody, or to nobody.
+func (w *world) assign(s step) error {
+	hits, err := w.targets(s.Assign, false, "task", place.isTask)
+	if err != nil {
+		return err
+	}
+	return w.each(hits, func(p place, id engine.ID) error {
+		return w.step(p.in, engine.TaskAssigned{Task: id, To: s.To, Delegate: s.Delegate, By: s.By})
+	})
+}
+
+var wheres = map[string]engine.Where{"": engine.Beside, "beside": engine.Beside, "before": engine.Before, "after": engine.After}
+
+// sign adds signers to the group that a task is a vote in, or takes its own out.
+func (w *world) sign(s step) error {
+	where, known := wheres[s.Where]
+	if !known {
+		return fmt.Errorf("where is beside, before or after, not %q", s.Where)
+	}
+	hits, err := w.targets(s.Sign, false, "task", place.isTask)
+	if err != nil {
+		return err
+	}
+	change := engine.GroupChanged{Where: where, Remove: s.Remove, By: s.By}
+	for _, name := range s.Add {
+		change.Add = append(change.Add, name)
+	}
+	return w.each(hits, func(p place, id engine.ID) error {
+		change.Task = id
+		return w.step(p.in, change)
 	})
 }
 

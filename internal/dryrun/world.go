@@ -165,6 +165,10 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 			if !e.Node.Kind.IsActivity() { // the sending of an event is done at once
 				w.send(func() { w.hand(in, engine.JobDone{Job: e.Job}) })
 			}
+		case engine.ArmTimer:
+			if e.Slice {
+				w.send(func() { w.hand(in, engine.TimerFired{Timer: e.Timer}) })
+			}
 		case engine.FormGroup:
 			formed := standIns(e)
 			w.send(func() { w.hand(in, formed) })

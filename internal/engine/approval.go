@@ -114,6 +114,9 @@ func (ev GroupFormed) apply(r *run) error {
 		r.stick(body, entering, fail("the group has %d members, who cannot meet its rule even when all agree", len(b.members)))
 		return nil
 	}
+	if body.node.Loop.Approval.Keep && b.forced == undecided {
+		r.takeKept(body, b)
+	}
 	body.body.ballot, body.body.total = b, int32(len(b.members))
 	r.count(body)
 	return nil

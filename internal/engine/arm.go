@@ -138,6 +138,10 @@ func (r *run) armed(id ID, kinds ...bpmn.EventKind) (int, error) {
 }
 
 func (ev TimerFired) apply(r *run) error {
+	if r.st.isSlice(ev) {
+		r.nextSlice()
+		return nil
+	}
 	i, err := r.armed(ev.Timer, bpmn.TimerEvent)
 	if err != nil {
 		return err

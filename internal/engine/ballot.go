@@ -130,6 +130,50 @@ func met(rule bpmn.ApprovalRule, heads, weight, of, ofWeight int) bool {
 	return weight >= rule.N
 }
 
+// keptVotes are the votes that stand when a group is asked again.
+type keptVotes struct {
+	element string
+	votes   []keptVote
+}
+
+type keptVote struct {
+	name string // of the member
+	vote
+}
+
+// keepVotes remembers who agreed in a group that ends, when the model wants these not to be asked again.
+func (r *run) keepVotes(body *activation) {
+	k := keptVotes{element: body.element}
+	b := body.body.ballot
+	for _, v := range b.votes {
+		if v.what == agreed {
+			k.votes = append(k.votes, keptVote{b.members[v.member-1].name, v})
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(r.st.kept), func(old keptVotes) bool { return old.element == k.element })
+	r.st.kept = append(kept, k)
+}
+
+// takeKept lets the votes stand that members gave when the group was asked before. When these alone
+// decide, the work would pass unseen: then all are asked anew.
+func (r *run) takeKept(body *activation, b *ballot) {
+	for _, k := range r.st.kept {
+		if k.element != body.element {
+			continue
+		}
+		for _, v := range k.votes {
+			if n := b.numberOf(v.name); n > 0 && !slices.ContainsFunc(b.votes, func(other vote) bool { return other.by == v.by }) {
+				v.member = n
+				b.votes = append(b.votes, v.vote)
+			}
+		}
+	}
+	if len(b.votes) == len(b.members) || decide(body.node.Loop.Approval, b.tally(nil)) != undecided {
+		b.votes = nil
+	}
+	body.body.started, body.body.completed = int32(len(b.votes)), int32(len(b.votes))
+}
+
 // voteOf finds the vote of a member.
 func (b *ballot) voteOf(number int32) (vote, bool) {
 	i := slices.IndexFunc(b.votes, func(v vote) bool { return v.member == number })

@@ -56,10 +56,28 @@ func (s *State) UnmarshalBinary(data []byte) error {
 			s.stopped = append(s.stopped, stoppedClock{element: d.text(), loop: d.int32(), left: d.int(), reached: d.uint32()})
 		}
 	}
+	if d.version >= 3 && d.bool() {
+		d.rest(s)
+	}
 	if d.bad || len(d.buf) > 0 || len(s.acts) == 0 || s.lastKey < last {
 		return ErrDamaged
 	}
 	return nil
+}
+
+func (d *decoder) rest(s *State) {
+	for range d.count() {
+		k := keptVotes{element: d.text()}
+		for range d.count() {
+			k.votes = append(k.votes, keptVote{d.text(), d.vote()})
+		}
+		s.kept = append(s.kept, k)
+	}
+	for range d.count() {
+		s.closing = append(s.closing, closing{closingKind(d.tag()), d.int(), d.text(), d.int32()})
+	}
+	s.slice = d.int()
+	s.ending = Finished{How: How(d.tag()), Code: d.text(), All: d.bool()}
 }
 
 // decoder takes from buf; bad is set for good by the first thing that does not fit.
@@ -216,7 +234,7 @@ func (d *decoder) ballot() *ballot {
 		b.members = append(b.members, m)
 	}
 	for range d.count() {
-		b.votes = append(b.votes, vote{member: d.int32(), what: choice(d.tag()), by: d.text(), outcome: d.text(), why: d.text(), at: d.int()})
+		b.votes = append(b.votes, d.vote())
 	}
 	for _, v := range b.votes {
 		if v.member < 1 || int(v.member) > len(b.members) || v.what < agreed || v.what > abstained {
@@ -234,6 +252,10 @@ func (d *decoder) ballot() *ballot {
 		d.fail()
 	}
 	return b
+}
+
+func (d *decoder) vote() vote {
+	return vote{member: d.int32(), what: choice(d.tag()), by: d.text(), outcome: d.text(), why: d.text(), at: d.int()}
 }
 
 func (d *decoder) undo() []undo {

@@ -11,7 +11,7 @@ import (
 // The encoding of a State: a version byte, then its fields in a fixed order. Integers are varints,
 // texts and lists carry their length, a value begins with a tag. One state has one encoding.
 // Elements are named by id, so that the bytes outlive a new version of the parser.
-const stateVersion = 2
+const stateVersion = 3
 
 const (
 	tagNull byte = iota
@@ -91,7 +91,37 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		e.int(c.left)
 		e.uint(uint64(c.reached))
 	}
+	e.rest(s)
 	return e.buf, nil
+}
+
+// rest encodes what few states have: announced by one byte.
+func (e *encoder) rest(s *State) {
+	if len(s.kept)+len(s.closing) == 0 && s.slice == 0 {
+		e.bool(false)
+		return
+	}
+	e.bool(true)
+	e.uint(uint64(len(s.kept)))
+	for _, k := range s.kept {
+		e.text(k.element)
+		e.uint(uint64(len(k.votes)))
+		for _, v := range k.votes {
+			e.text(v.name)
+			e.vote(v.vote)
+		}
+	}
+	e.uint(uint64(len(s.closing)))
+	for _, c := range s.closing {
+		e.tag(byte(c.what))
+		e.int(c.id)
+		e.text(c.element)
+		e.uint(uint64(c.loop))
+	}
+	e.int(s.slice)
+	e.tag(byte(s.ending.How))
+	e.text(s.ending.Code)
+	e.bool(s.ending.All)
 }
 
 // The parts of an activation that most do not have are announced by a bit each.
@@ -216,13 +246,17 @@ func (e *encoder) ballot(b *ballot) {
 	}
 	e.uint(uint64(len(b.votes)))
 	for _, v := range b.votes {
-		e.uint(uint64(v.member))
-		e.tag(byte(v.what))
-		e.text(v.by)
-		e.text(v.outcome)
-		e.text(v.why)
-		e.int(v.at)
+		e.vote(v)
 	}
+}
+
+func (e *encoder) vote(v vote) {
+	e.uint(uint64(v.member))
+	e.tag(byte(v.what))
+	e.text(v.by)
+	e.text(v.outcome)
+	e.text(v.why)
+	e.int(v.at)
 }
 
 func listOrNull(l feel.List) feel.Value {

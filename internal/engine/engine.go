@@ -254,6 +254,7 @@ type (
 		Timer ID
 		Node  *bpmn.Node
 		Due   time.Time
+		Slice bool // it is due now: the rest of what was too much for one Step
 	}
 	// DisarmTimer withdraws a timer (also sent when it fired).
 	DisarmTimer struct{ Timer ID }

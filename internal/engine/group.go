@@ -41,6 +41,7 @@ func (ev GroupChanged) apply(r *run) error {
 
 func (r *run) addMembers(group *activation, members feel.List) {
 	b := group.body
+	waits := b.started < b.total // some have still to start, and these after them
 	for _, member := range members {
 		if b.items != nil {
 			b.items = append(slices.Clip(b.items), member)
@@ -49,7 +50,7 @@ func (r *run) addMembers(group *activation, members feel.List) {
 			b.results = append(slices.Clip(b.results), nil)
 		}
 		b.total++
-		if !group.node.Loop.Sequential {
+		if !group.node.Loop.Sequential && !waits {
 			r.nextInstance(group)
 		}
 	}

@@ -44,13 +44,11 @@ func (r *run) enterLoop(a *activation) error {
 	if body.total == 0 {
 		return r.leave(a)
 	}
-	n := body.total
 	if a.node.Loop.Sequential {
-		n = 1
-	}
-	for range n {
 		r.nextInstance(a)
+		return nil
 	}
+	r.startInstances(a)
 	return nil
 }
 

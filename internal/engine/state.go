@@ -27,6 +27,11 @@ type State struct {
 	arms   []arm         // in order of arming
 	passed []Pass
 
+	kept    []keptVotes // of approvals that keep them
+	closing []closing   // what is still to be closed outside, in slices
+	slice   ID          // the timer of the next slice
+	ending  Finished    // what is told when that is done
+
 	stopped []stoppedClock // in the order in which their work was sent back
 }
 
@@ -308,12 +313,14 @@ func (s *State) clone(def *Definition) (*State, error) {
 		}
 		next.acts[i] = c
 	}
+	next.closing = slices.Clip(s.closing)
 	next.arms = append(make([]arm, 0, len(s.arms)+4), s.arms...)
 	return &next, next.bind(s.def == def)
 }
 
 // bind sets what is derived: nodes and the tree.
 func (s *State) bind(known bool) error {
+	var up *activation // of the one before: as a rule it is the same
 	for _, a := range s.acts {
 		if !known || a.node == nil {
 			if a.node = s.def.node(a.element); a.node == nil {
@@ -322,10 +329,13 @@ func (s *State) bind(known bool) error {
 		}
 		a.kids = 0
 		if a.up = nil; a.parent != 0 {
-			if a.up = s.find(a.parent); a.up == nil {
+			if up == nil || up.key != a.parent {
+				up = s.find(a.parent)
+			}
+			if a.up = up; up == nil {
 				return refuse("the state is damaged: %s hangs nowhere", a.element)
 			}
-			a.up.kids++
+			up.kids++
 		}
 		if !known && !s.fits(a) {
 			return refuse("the state does not fit the definition at %s", a.element)

@@ -22,6 +22,7 @@ func Step(def *Definition, st *State, ev Event, env Env) (*State, []Effect, erro
 	}
 	r.settle()
 	r.sweep()
+	r.rest()
 	return r.st, r.effects, nil
 }
 
@@ -38,6 +39,9 @@ type run struct {
 	joins   bool          // a token moved since inclusive joins were looked at
 	moves   int
 	deaths  int
+	started int  // instances of large loops, in this slice
+	closed  int  // cancelled activations, in this slice
+	more    bool // there is work for another slice
 	view    view
 	back    bool // what ends now was sent back: its clock goes on when it comes again
 }
@@ -57,12 +61,20 @@ func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
 		return nil, refuse("the instance has not started")
 	case st.how != 0:
 		return nil, refuse("the instance has ended")
-	case st.suspended && !worksSuspended(ev):
+	case st.ending.How != 0 && !st.isSlice(ev):
+		return nil, refuse("the instance is ending")
+	case st.suspended && !worksSuspended(ev) && !st.isSlice(ev):
 		return nil, &Refused{Suspended: true, Reason: "the instance is suspended"}
 	}
 	next, err := st.clone(def)
 	r.st = next
 	return r, err
+}
+
+// isSlice reports whether an event goes on with what was too much for one Step.
+func (s *State) isSlice(ev Event) bool {
+	fired, ok := ev.(TimerFired)
+	return ok && s.slice != 0 && fired.Timer == s.slice
 }
 
 func worksSuspended(ev Event) bool {
@@ -244,6 +256,10 @@ func (r *run) conclude(a *activation) error {
 
 // end closes what the activation opened and tells how it ended. The token is still there.
 func (r *run) end(a *activation, what Moment) {
+	from := len(r.effects)
+	if a.body != nil && a.body.ballot != nil && a.node.Loop.Approval.Keep {
+		r.keepVotes(a)
+	}
 	if r.back && a.clock != nil && what == Cancelled {
 		r.keepClock(a)
 	}
@@ -253,6 +269,10 @@ func (r *run) end(a *activation, what Moment) {
 	}
 	if what == Completed {
 		r.remember(a)
+		return
+	}
+	if r.closed++; r.closed > sliceSize {
+		r.postpone(from)
 	}
 }
 
@@ -376,7 +396,7 @@ func (r *run) finish(how How, code string) {
 	root.phase = over
 	root.undo = nil
 	r.st.how = how
-	r.effects = append(r.effects, Finished{How: how, Code: code})
+	r.st.ending = Finished{Code: code} // told when all is closed
 }
 
 // failure is why an element cannot go on; it becomes an incident.

@@ -23,10 +23,7 @@ var terminateEnd = &behaviour{enter: func(r *run, a *activation) error {
 // terminateAll ends the instance, those that it called, and those that called it.
 func (r *run) terminateAll() {
 	r.finish(EndTerminated, "")
-	last := len(r.effects) - 1
-	finished := r.effects[last].(Finished)
-	finished.All = true
-	r.effects[last] = finished
+	r.st.ending.All = true
 }
 
 // terminates finds the scope that a terminate end event ends.
