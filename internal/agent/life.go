@@ -103,7 +103,6 @@ func (l *Life) StopAsked() <-chan struct{} { return l.stop }
 // End gives the role back. The report stays: the Agent reads from it who has ended.
 func (l *Life) End() error { return l.lock.Close() }
 
-// readReport reads what the process of a role told last.
 // Find gives what the process that has a role in a data directory told of itself last, and
 // whether there is one. It needs no Agent; RoleAgent finds the Agent itself.
 func Find(dir config.Dir, role config.Role) (r Report, alive bool) {
@@ -115,6 +114,7 @@ func Find(dir config.Dir, role config.Role) (r Report, alive bool) {
 	return r, err == nil
 }
 
+// readReport reads what the process of a role told last.
 func readReport(dir config.Dir, role config.Role) (r Report, err error) {
 	text, err := os.ReadFile(reportPath(dir, role))
 	if err != nil {
