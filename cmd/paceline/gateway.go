@@ -45,6 +45,7 @@ func (r gatewayRunCmd) Run(ctx context.Context, con *console) error {
 	log := slog.New(slog.NewJSONHandler(con.err, nil))
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	cfg.AccessTo = con.err
 	g, err := gateway.New(cfg, log, metrics)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -32,34 +31,34 @@ const smallBody = 16 << 10
 // hold no server and a failed server costs nothing: into memory, then to disk. What is
 // larger than that, or finds no room, is left to be streamed. The caller discards the
 // content when it is no longer needed, also after an error.
-func (g *Gateway) receive(v *visit, w http.ResponseWriter) (c content, err error) {
-	r, limits := v.r, g.cfg.Limits
-	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+func (g *Gateway) receive(v *visit, from client) (c content, err error) {
+	length, limits := v.head.Length, g.cfg.Limits
+	if length == 0 {
 		return c, nil
 	}
 	limit := v.route.MaxBody
 	if limit == 0 {
 		limit = limits.Body
 	}
-	if limit > 0 && r.ContentLength > limit {
+	if limit > 0 && length > limit {
 		return c, errBodyTooLarge
 	}
-	src := &slowReader{r: r.Body, limits: limits, control: http.NewResponseController(w), limit: limit}
-	c.body, c.length = &upstream.Body{Chunks: r.ContentLength < 0}, r.ContentLength
-	if r.ContentLength > max(limits.Spool, limits.Memory) {
+	src := &slowReader{client: from, limits: limits, limit: limit}
+	c.body, c.length = &upstream.Body{Chunks: length < 0}, length
+	if length > max(limits.Spool, limits.Memory) {
 		c.body.Rest = src // no use in reading some of it ahead
 		return c, nil
 	}
 	room := limits.Memory
-	if r.ContentLength > 0 {
-		room = min(room, r.ContentLength)
+	if length > 0 {
+		room = min(room, length)
 	}
 	if room > smallBody {
 		if c.memory = g.memory.take(room); c.memory == 0 {
 			room = smallBody
 		}
 	}
-	if c.body.Memory, err = readMemory(src, r.ContentLength, room); err != nil {
+	if c.body.Memory, err = readMemory(src, length, room); err != nil {
 		return c, err
 	}
 	if !src.ended {
@@ -114,7 +113,7 @@ func (g *Gateway) spool(c *content, src *slowReader) error {
 	return src.meetEnd(c.length)
 }
 
-func (g *Gateway) discard(c content) {
+func (g *Gateway) discard(c *content) {
 	g.memory.give(c.memory)
 	g.disk.give(c.disk)
 	if c.body != nil && c.body.File != nil {
@@ -142,14 +141,13 @@ func (r *ration) give(n int64) { r.taken.Add(-n) }
 
 // slowReader bounds a body: its size, the pause between two pieces, and the rate.
 type slowReader struct {
-	r       io.Reader
-	limits  Limits
-	control *http.ResponseController
-	limit   int64
-	began   time.Time
-	armed   time.Time
-	size    int64
-	ended   bool
+	client client
+	limits Limits
+	limit  int64
+	began  time.Time
+	armed  time.Time
+	size   int64
+	ended  bool
 }
 
 func (s *slowReader) Read(p []byte) (int, error) {
@@ -159,11 +157,11 @@ func (s *slowReader) Read(p []byte) (int, error) {
 	}
 	if d := s.limits.BodyPause; d > 0 && now.Sub(s.armed) > time.Second {
 		s.armed = now
-		if err := s.control.SetReadDeadline(now.Add(d)); err != nil {
+		if err := s.client.SetReadDeadline(now.Add(d)); err != nil {
 			return 0, err
 		}
 	}
-	n, err := s.r.Read(p)
+	n, err := s.client.Read(p)
 	s.size += int64(n)
 	var late interface{ Timeout() bool }
 	switch took := time.Since(s.began); {
@@ -201,5 +199,5 @@ func (s *slowReader) free() error {
 	if s.armed.IsZero() {
 		return nil
 	}
-	return s.control.SetReadDeadline(time.Time{})
+	return s.client.SetReadDeadline(time.Time{})
 }

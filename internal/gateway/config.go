@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -20,11 +21,22 @@ type Config struct {
 	Admin     string   `yaml:"admin"`      // 127.0.0.1:8101; /livez, /readyz, /servers, /metrics; empty for none
 	Proxies   []string `yaml:"proxies"`    // addresses and networks whose X-Forwarded-* is believed
 	State     string   `yaml:"state"`      // directory of the kept table, a made certificate and spooled bodies
+	Front     Front    `yaml:"front"`      // relay; who takes HTTP/1.1
 	AccessLog bool     `yaml:"access_log"` // true
 	Limits    Limits   `yaml:"limits"`
 	Drain     Drain    `yaml:"drain"`
 	Table     Table    `yaml:"table"`
+
+	AccessTo io.Writer `yaml:"-"` // gets the access log; nil: standard error
 }
+
+// Front is who reads and answers requests of HTTP/1.1. HTTP/2 is net/http's in any case.
+type Front string
+
+const (
+	FrontRelay    Front = "relay"    // our own: see relay.go
+	FrontStandard Front = "standard" // net/http, behind a gate
+)
 
 // TLS is the encrypted door.
 type TLS struct {
@@ -63,7 +75,7 @@ type Drain struct {
 // Defaults is a gateway on port 8100 that serves nothing yet.
 func Defaults() Config {
 	return Config{
-		Listen: ":8100", Admin: "127.0.0.1:8101", AccessLog: true,
+		Listen: ":8100", Admin: "127.0.0.1:8101", Front: FrontRelay, AccessLog: true,
 		Limits: Limits{
 			Header: 32 << 10, Body: 256 << 20, Memory: 1 << 20, Spool: 64 << 20, AllMemory: 512 << 20, AllSpool: 8 << 30,
 			Connections: 20_000, PerAddress: 1000, Burst: 100,
@@ -87,6 +99,9 @@ func (c Config) Check() error {
 		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
 			report(place, "%q is not an address such as :8100", address)
 		}
+	}
+	if c.Front != FrontRelay && c.Front != FrontStandard {
+		report("front", "must be %s or %s", FrontRelay, FrontStandard)
 	}
 	if c.TLS.Listen != "" && !c.TLS.SelfSigned && (c.TLS.Cert == "" || c.TLS.Key == "") {
 		report("tls", "cert and key are needed, or self_signed: true")

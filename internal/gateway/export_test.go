@@ -193,7 +193,7 @@ func TestIPHashAgreesWithNginx(t *testing.T) {
 		s := serveHandler(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, i) })
 		servers = append(servers, upstream.ServerConfig{Address: serverOf(s), Weight: weight})
 	}
-	cfg := quiet()
+	cfg := quiet(gateway.FrontRelay)
 	cfg.Proxies = []string{"127.0.0.1"}
 	cfg.Table.Pools["app"] = upstream.Config{Policy: upstream.IPHash, Servers: servers, SlowStart: -1}
 	ours := start(t, cfg)

@@ -57,7 +57,7 @@ const (
 
 const (
 	lingering = 200 * time.Millisecond
-	maxLinger = 4 << 20
+	maxLinger = 2 * time.Second
 
 	refusedMethod = "REFUSED"
 	refusedText   = refusedMethod + " / HTTP/1.1\r\nHost: refused\r\n\r\n"
@@ -135,7 +135,7 @@ func (g *gate) admitHead() {
 		g.refuse(badRequest(err.Error()))
 		return
 	case n > g.maxHead || n == 0 && len(g.buf) > g.maxHead:
-		g.refuse(refusal{431, "the head of the request is too large"})
+		g.refuse(tooLarge)
 		return
 	case n == 0:
 		return
@@ -181,8 +181,8 @@ func (g *gate) admitChunks() {
 }
 
 // refuse puts the last request in place of what was received.
-func (g *gate) refuse(why refusal) {
-	g.refusal.Store(&why)
+func (g *gate) refuse(why *refusal) {
+	g.refusal.Store(why)
 	g.buf = append(g.buf[:0], refusedText...)
 	g.passed = len(g.buf)
 	g.at = gateEnd
@@ -226,10 +226,27 @@ func (g *gate) CloseWrite() error { return closeWrite(g.Conn) }
 
 // Close gives a client that still sends what was refused a moment to read why.
 func (g *gate) Close() error {
-	if g.refusal.Load() != nil && closeWrite(g.Conn) == nil && g.Conn.SetReadDeadline(time.Now().Add(lingering)) == nil {
-		_, _ = io.CopyN(io.Discard, g.Conn, maxLinger)
+	if g.refusal.Load() != nil {
+		linger(g.Conn)
 	}
 	return g.Conn.Close()
+}
+
+// linger ends our side of a connection and gives a client that still sends a moment to
+// read the answer: closing at once would take it away.
+func linger(c net.Conn) {
+	if closeWrite(c) != nil {
+		return
+	}
+	buf := make([]byte, 16<<10)
+	for until := time.Now().Add(maxLinger); time.Now().Before(until); {
+		if c.SetReadDeadline(time.Now().Add(lingering)) != nil {
+			return
+		}
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+	}
 }
 
 // earlier gives the earlier of two deadlines, of which zero is none.

@@ -49,6 +49,7 @@ type Gateway struct {
 	rates   *rates
 	memory  ration // for bodies
 	disk    ration
+	access  *accessLog // nil: none
 	front   *front
 	admin   *admin
 	keep    keeper
@@ -73,6 +74,9 @@ func New(cfg Config, log *slog.Logger, reg *prometheus.Registry) (*Gateway, erro
 	g.metrics = newMetrics(reg, g)
 	g.rates = newRates(cfg.Limits.Rate, cfg.Limits.Burst)
 	g.memory.limit, g.disk.limit = cfg.Limits.AllMemory, cfg.Limits.AllSpool
+	if cfg.AccessLog {
+		g.access = newAccessLog(cfg.AccessTo)
+	}
 	g.front = newFront(g)
 	g.admin = newAdmin(g, reg)
 	kept, found, err := g.keep.load()
@@ -83,7 +87,7 @@ func New(cfg Config, log *slog.Logger, reg *prometheus.Registry) (*Gateway, erro
 		cfg.Table = kept
 		log.Info("serving the kept table", "revision", kept.Revision)
 	}
-	return g, g.serve(context.Background(), cfg.Table)
+	return g, g.adopt(context.Background(), cfg.Table)
 }
 
 // Start probes the servers and takes connections.
@@ -138,6 +142,9 @@ func (g *Gateway) stop(ctx context.Context) error {
 		failed = append(failed, p.Stop(ctx))
 	}
 	failed = append(failed, g.admin.stop(ctx))
+	if g.access != nil {
+		g.access.flush()
+	}
 	return errors.Join(failed...)
 }
 
@@ -159,11 +166,11 @@ func (g *Gateway) Apply(ctx context.Context, t Table) error {
 			return err
 		}
 	}
-	return g.serve(ctx, t)
+	return g.adopt(ctx, t)
 }
 
-// serve makes the routing of a checked table, changes the pools and swaps.
-func (g *Gateway) serve(ctx context.Context, t Table) error {
+// adopt makes the routing of a checked table, changes the pools and swaps.
+func (g *Gateway) adopt(ctx context.Context, t Table) error {
 	pools := make(map[string]*upstream.Pool, len(t.Pools))
 	var failed []error
 	for name, cfg := range t.Pools {
@@ -180,7 +187,7 @@ func (g *Gateway) serve(ctx context.Context, t Table) error {
 	}
 	gone := g.pools
 	g.table, g.pools = t, pools
-	g.live.Store(newRouting(t, pools))
+	g.live.Store(newRouting(t, pools, g.metrics))
 	for name, p := range gone {
 		if pools[name] == nil {
 			failed = append(failed, p.Stop(ctx))

@@ -44,7 +44,7 @@ func full() gateway.Table {
 }
 
 func TestTheLastTableIsKeptAndServedWithNobodyThere(t *testing.T) {
-	cfg := quiet()
+	cfg := quiet(gateway.FrontRelay)
 	cfg.State, cfg.Table = filepath.Join(t.TempDir(), "deep", "state"), gateway.Table{}
 	g := newGateway(t, cfg)
 	if err := g.Apply(t.Context(), full()); err != nil {
@@ -64,7 +64,7 @@ func TestTheLastTableIsKeptAndServedWithNobodyThere(t *testing.T) {
 
 func TestTheHigherRevisionIsServed(t *testing.T) {
 	state := t.TempDir()
-	kept := quiet()
+	kept := quiet(gateway.FrontRelay)
 	kept.State = state
 	g := newGateway(t, kept)
 	if err := g.Apply(t.Context(), full()); err != nil {
@@ -74,7 +74,7 @@ func TestTheHigherRevisionIsServed(t *testing.T) {
 		configured uint64
 		want       uint64
 	}{{0, 0}, {6, 7}, {7, 7}, {8, 8}} {
-		cfg := quiet("127.0.0.1:2")
+		cfg := quiet(gateway.FrontRelay, "127.0.0.1:2")
 		cfg.State, cfg.Table.Revision = state, tt.configured
 		if got := newGateway(t, cfg).Table().Revision; got != tt.want {
 			t.Errorf("configured %d: serves %d, want %d", tt.configured, got, tt.want)
@@ -89,7 +89,7 @@ func TestTheHigherRevisionIsServed(t *testing.T) {
 
 func TestAWrongTableChangesNothing(t *testing.T) {
 	s := serveHandler(t, echo)
-	cfg := quiet(s.URL)
+	cfg := quiet(gateway.FrontRelay, s.URL)
 	cfg.State = t.TempDir()
 	w := start(t, cfg)
 	bad := full()
@@ -109,7 +109,7 @@ func TestAWrongTableChangesNothing(t *testing.T) {
 }
 
 func TestABrokenKeptTableIsReportedAndNotServed(t *testing.T) {
-	cfg := quiet()
+	cfg := quiet(gateway.FrontRelay)
 	cfg.Table, cfg.State = gateway.Table{}, t.TempDir()
 	if err := os.WriteFile(filepath.Join(cfg.State, "table.yaml"), []byte("revision: [\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestABrokenKeptTableIsReportedAndNotServed(t *testing.T) {
 }
 
 func TestConfigNamesEveryWrongPlace(t *testing.T) {
-	cfg := quiet()
+	cfg := quiet(gateway.FrontRelay)
 	cfg.Listen, cfg.Admin, cfg.TLS.Listen, cfg.Proxies = "", "nowhere", ":1", []string{"10.0.0.0/33"}
 	cfg.Limits.Header, cfg.Limits.Body, cfg.Limits.Memory = 5, -1, 1<<40
 	cfg.Table.Routes[0].Pool = "none"
@@ -140,39 +140,41 @@ func TestConfigNamesEveryWrongPlace(t *testing.T) {
 }
 
 func TestApplyKeepsWhatIsUnderWay(t *testing.T) {
-	l := newLedger(t)
-	b := newBackend(l.URL, 0)
-	s := serveHandler(t, b.ServeHTTP)
-	other := serveHandler(t, echo)
-	w := start(t, quiet(s.URL))
-	ld := startLoad(w, l, 8)
-	defer b.client.CloseIdleConnections()
-	for i := range 20 { // servers come and go, the one that works stays
-		table := tableFor(s.URL)
-		if i%2 == 0 {
-			table.Pools["app"] = tableFor(s.URL, other.URL).Pools["app"]
-			table.Pools["app"].Servers[1].Drain = true
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		l := newLedger(t)
+		b := newBackend(l.URL, 0)
+		s := serveHandler(t, b.ServeHTTP)
+		other := serveHandler(t, echo)
+		w := start(t, quiet(front, s.URL))
+		ld := startLoad(w, l, 8)
+		defer b.client.CloseIdleConnections()
+		for i := range 20 { // servers come and go, the one that works stays
+			table := tableFor(s.URL)
+			if i%2 == 0 {
+				table.Pools["app"] = tableFor(s.URL, other.URL).Pools["app"]
+				table.Pools["app"].Servers[1].Drain = true
+			}
+			table.Revision = uint64(i + 1)
+			if err := w.Apply(t.Context(), table); err != nil {
+				t.Fatal(err)
+			}
+			ld.more(20)
 		}
-		table.Revision = uint64(i + 1)
-		if err := w.Apply(t.Context(), table); err != nil {
-			t.Fatal(err)
+		if r := ld.end(); !r.clean() {
+			t.Error(r)
 		}
-		ld.more(20)
-	}
-	if r := ld.end(); !r.clean() {
-		t.Error(r)
-	}
+	})
 }
 
 func TestServicePromises(t *testing.T) {
-	cfg := quiet("127.0.0.1:1")
+	cfg := quiet(gateway.FrontRelay, "127.0.0.1:1")
 	cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
 	servicetest.Stress(t, newGateway(t, cfg))
 }
 
 func TestTakenAddressFailsTheStart(t *testing.T) {
-	w := start(t, quiet("127.0.0.1:1"))
-	cfg := quiet("127.0.0.1:1")
+	w := start(t, quiet(gateway.FrontRelay, "127.0.0.1:1"))
+	cfg := quiet(gateway.FrontRelay, "127.0.0.1:1")
 	cfg.Listen = w.Addr().String()
 	g := newGateway(t, cfg)
 	if err := g.Start(t.Context()); err == nil || !strings.Contains(err.Error(), cfg.Listen) {

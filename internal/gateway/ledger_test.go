@@ -121,10 +121,10 @@ func (ld *load) end() report {
 }
 
 // killEach kills the servers one after another under load.
-func killEach(t *testing.T, kills int, replay gateway.Replay, http2 bool) report {
+func killEach(t *testing.T, front gateway.Front, kills int, replay gateway.Replay, http2 bool) report {
 	l := newLedger(t)
 	ps := []*process{startProcess(t, l), startProcess(t, l), startProcess(t, l)}
-	cfg := change(quiet(ps[0].address, ps[1].address, ps[2].address), func(r *gateway.Route, p *upstream.Config) { r.Replay = replay })
+	cfg := change(quiet(front, ps[0].address, ps[1].address, ps[2].address), func(r *gateway.Route, p *upstream.Config) { r.Replay = replay })
 	if http2 {
 		cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
 	}
@@ -157,13 +157,15 @@ func killEach(t *testing.T, kills int, replay gateway.Replay, http2 bool) report
 }
 
 func TestKilledServersCostNothing(t *testing.T) {
-	if r := killEach(t, 6, gateway.ReplayAll, false); !r.clean() {
-		t.Error(r)
-	}
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		if r := killEach(t, front, 6, gateway.ReplayAll, false); !r.clean() {
+			t.Error(r)
+		}
+	})
 }
 
 func TestKilledServersCostNothingOverHTTP2(t *testing.T) {
-	if r := killEach(t, 3, gateway.ReplayAll, true); !r.clean() {
+	if r := killEach(t, gateway.FrontRelay, 3, gateway.ReplayAll, true); !r.clean() {
 		t.Error(r)
 	}
 }
@@ -171,67 +173,71 @@ func TestKilledServersCostNothingOverHTTP2(t *testing.T) {
 // TestTheLedgerSeesWhatKeysPrevent and the next show that the tests above can fail.
 func TestTheLedgerSeesWhatKeysPrevent(t *testing.T) {
 	t.Setenv(backendForgets, "1")
-	if r := killEach(t, 4, gateway.ReplayAll, false); r.doubled == 0 {
+	if r := killEach(t, gateway.FrontRelay, 4, gateway.ReplayAll, false); r.doubled == 0 {
 		t.Error("without stored answers nothing was doubled either: ", r)
 	}
 }
 
 // TestTheLedgerSeesWhatReplayPrevents switches replay off.
 func TestTheLedgerSeesWhatReplayPrevents(t *testing.T) {
-	if r := killEach(t, 2, gateway.ReplayOff, false); r.clean() {
+	if r := killEach(t, gateway.FrontRelay, 2, gateway.ReplayOff, false); r.clean() {
 		t.Error("without replay nothing failed either: ", r)
 	}
 }
 
 func TestHungServerCostsLessThanASecond(t *testing.T) {
-	l := newLedger(t)
-	a, b := startProcess(t, l), startProcess(t, l)
-	w := start(t, quiet(a.address, b.address))
-	w.await(a.address, upstream.Ready)
-	w.await(b.address, upstream.Ready)
-	ld := startLoad(w, l, 40)
-	for range 2 {
-		ld.more(200)
-		a.signal(syscall.SIGSTOP)
-		if out := w.await(a.address, upstream.Down); out > 1500*time.Millisecond {
-			t.Errorf("out only after %v", out)
-		} else {
-			t.Logf("a hung server is out after %v", out)
-		}
-		ld.more(200)
-		a.signal(syscall.SIGCONT)
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		l := newLedger(t)
+		a, b := startProcess(t, l), startProcess(t, l)
+		w := start(t, quiet(front, a.address, b.address))
 		w.await(a.address, upstream.Ready)
-	}
-	r := ld.end()
-	t.Log(r)
-	if !r.clean() {
-		t.Error(r)
-	}
+		w.await(b.address, upstream.Ready)
+		ld := startLoad(w, l, 40)
+		for range 2 {
+			ld.more(200)
+			a.signal(syscall.SIGSTOP)
+			if out := w.await(a.address, upstream.Down); out > 1500*time.Millisecond {
+				t.Errorf("out only after %v", out)
+			} else {
+				t.Logf("a hung server is out after %v", out)
+			}
+			ld.more(200)
+			a.signal(syscall.SIGCONT)
+			w.await(a.address, upstream.Ready)
+		}
+		r := ld.end()
+		t.Log(r)
+		if !r.clean() {
+			t.Error(r)
+		}
+	})
 }
 
 func TestDrainNeedsNoRepeat(t *testing.T) {
-	l := newLedger(t)
-	a, b := startProcess(t, l), startProcess(t, l)
-	w := start(t, quiet(a.address, b.address))
-	w.await(a.address, upstream.Ready)
-	w.await(b.address, upstream.Ready)
-	ld := startLoad(w, l, 40)
-	for _, p := range []*process{a, b} {
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		l := newLedger(t)
+		a, b := startProcess(t, l), startProcess(t, l)
+		w := start(t, quiet(front, a.address, b.address))
+		w.await(a.address, upstream.Ready)
+		w.await(b.address, upstream.Ready)
+		ld := startLoad(w, l, 40)
+		for _, p := range []*process{a, b} {
+			ld.more(200)
+			p.signal(syscall.SIGTERM)
+			w.await(p.address, upstream.Down)
+			p.cmd.Wait()
+			p.start()
+			w.await(p.address, upstream.Ready)
+		}
 		ld.more(200)
-		p.signal(syscall.SIGTERM)
-		w.await(p.address, upstream.Down)
-		p.cmd.Wait()
-		p.start()
-		w.await(p.address, upstream.Ready)
-	}
-	ld.more(200)
-	r := ld.end()
-	var repeats, failures uint64
-	for _, s := range w.status() {
-		repeats, failures = repeats+s.Repeats, failures+s.Failures
-	}
-	t.Log(r)
-	if !r.clean() || repeats+failures > 0 {
-		t.Errorf("%v; repeats %d, failures %d", r, repeats, failures)
-	}
+		r := ld.end()
+		var repeats, failures uint64
+		for _, s := range w.status() {
+			repeats, failures = repeats+s.Repeats, failures+s.Failures
+		}
+		t.Log(r)
+		if !r.clean() || repeats+failures > 0 {
+			t.Errorf("%v; repeats %d, failures %d", r, repeats, failures)
+		}
+	})
 }

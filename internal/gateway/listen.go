@@ -13,13 +13,15 @@ import (
 	"time"
 )
 
-// front is the listeners and the net/http.Server behind them. A connection is accepted,
-// counted, and under TLS shakes hands before net/http sees it: what speaks HTTP/1.1 goes
-// through a gate, HTTP/2 goes as it is. The gateway never calls start and stop at the same
+// front is the listeners and what serves the connections that they take. A connection is accepted,
+// counted, and under TLS shakes hands. What speaks HTTP/1.1 becomes a relay, or goes through
+// a gate to net/http; HTTP/2 goes to net/http as it is. The gateway never calls start and stop at the same
 // time; mu guards what others look at meanwhile.
 type front struct {
 	gateway *Gateway
 	crowd   *crowd
+	relays  *relays
+	queue   *queue // of connections for net/http
 	cancel  context.CancelFunc
 	running sync.WaitGroup // listeners and server
 	visits  sync.WaitGroup // requests under way, WebSockets among them
@@ -33,7 +35,7 @@ type connKey struct{}
 
 func newFront(g *Gateway) *front {
 	l := g.cfg.Limits
-	return &front{gateway: g, crowd: &crowd{limit: l.Connections, each: l.PerAddress, from: make(map[netip.Addr]int)}}
+	return &front{gateway: g, crowd: &crowd{limit: l.Connections, each: l.PerAddress, from: make(map[netip.Addr]int)}, relays: newRelays()}
 }
 
 func (f *front) start(ctx context.Context) error {
@@ -62,18 +64,20 @@ func (f *front) start(ctx context.Context) error {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.cancel = cancel
 	f.server = f.newServer()
-	server, queue := f.server, newQueue()
+	f.queue, f.relays = newQueue(), newRelays()
+	server, queue := f.server, f.queue
 	f.running.Go(func() {
 		if err := server.Serve(queue); !errors.Is(err, http.ErrServerClosed) {
 			log.Error("front ended", "err", err)
 		}
 	})
+	f.running.Go(func() { f.relays.watch(own) })
 	for secure, ln := range f.listeners {
 		config := config
 		if !secure {
 			config = nil
 		}
-		f.running.Go(func() { f.accept(own, ln, config, queue) })
+		f.running.Go(func() { f.accept(own, ln, config) })
 	}
 	return nil
 }
@@ -99,7 +103,7 @@ func (f *front) newServer() *http.Server {
 }
 
 // accept takes connections until the listener is closed.
-func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config, out *queue) {
+func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config) {
 	var hands sync.WaitGroup
 	defer hands.Wait()
 	for pause := time.Duration(0); ; {
@@ -121,27 +125,36 @@ func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config,
 			continue
 		}
 		if config == nil {
-			out.put(ctx, f.gate(c, false))
+			f.serve(ctx, c, false)
 			continue
 		}
-		hands.Go(func() { f.shake(ctx, tls.Server(c, config), out) })
+		hands.Go(func() { f.shake(ctx, tls.Server(c, config)) })
 	}
 }
 
 // shake does TLS's handshake and passes the connection on.
-func (f *front) shake(ctx context.Context, c *tls.Conn, out *queue) {
-	ctx, cancel := context.WithTimeout(ctx, f.gateway.cfg.Limits.HeaderTime+time.Second)
+func (f *front) shake(ctx context.Context, c *tls.Conn) {
+	hurry, cancel := context.WithTimeout(ctx, f.gateway.cfg.Limits.HeaderTime+time.Second)
 	defer cancel()
-	if err := c.HandshakeContext(ctx); err != nil {
+	if err := c.HandshakeContext(hurry); err != nil {
 		f.gateway.log.Debug("TLS handshake", "err", err)
 		c.Close()
 		return
 	}
 	if c.ConnectionState().NegotiatedProtocol == "h2" {
-		out.put(ctx, c)
+		f.queue.put(ctx, c)
 		return
 	}
-	out.put(ctx, f.gate(c, true))
+	f.serve(ctx, c, true)
+}
+
+// serve passes a connection over HTTP/1.1 to who takes them. ctx ends when the front does.
+func (f *front) serve(ctx context.Context, c net.Conn, secure bool) {
+	if f.gateway.cfg.Front == FrontStandard {
+		f.queue.put(ctx, f.gate(c, secure))
+		return
+	}
+	f.relays.running.Go(func() { f.relay(ctx, c, secure) })
 }
 
 func (f *front) gate(c net.Conn, secure bool) *gate {
@@ -161,13 +174,18 @@ func (f *front) stop(ctx context.Context, cut func()) error {
 	if server == nil {
 		return failed
 	}
+	f.relays.stop()
 	if err := server.Shutdown(ctx); err != nil {
 		failed = errors.Join(failed, err, server.Close())
 	}
+	gone := context.AfterFunc(ctx, func() {
+		cut()
+		f.relays.cut()
+	})
+	defer gone()
+	f.relays.running.Wait()
 	f.cancel()
 	f.running.Wait()
-	gone := context.AfterFunc(ctx, cut)
-	defer gone()
 	f.visits.Wait()
 	return failed
 }

@@ -1,8 +1,10 @@
 package gateway
 
 import (
-	"log/slog"
+	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +20,9 @@ type metrics struct {
 	tunnels  prometheus.Gauge
 	refused  prometheus.Counter
 	crowded  prometheus.Counter
+
+	meters sync.Map // of *meter, by app
+	nobody *meter   // of requests for no app
 }
 
 func newMetrics(reg *prometheus.Registry, g *Gateway) *metrics {
@@ -38,6 +43,7 @@ func newMetrics(reg *prometheus.Registry, g *Gateway) *metrics {
 		crowded: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "paceline_gateway_connections_refused_total", Help: "Connections beyond a limit."}),
 	}
+	m.nobody = m.meter("none")
 	reg.MustRegister(m.requests, m.duration, m.bytes, m.open, m.tunnels, m.refused, m.crowded, servers{g})
 	return m
 }
@@ -85,32 +91,50 @@ func (s servers) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// account writes one request's metrics and its line of the access log.
-func (g *Gateway) account(v *visit, took time.Duration) {
-	app := "none"
-	if v.route != nil {
-		app = v.route.App
+// meter is the metrics of one app, found once and not for each request.
+type meter struct {
+	app      string
+	requests *prometheus.CounterVec
+	status   [600]atomic.Pointer[prometheus.Counter]
+	duration prometheus.Observer
+	bytes    prometheus.Counter
+}
+
+// meter gives the one of the app.
+func (m *metrics) meter(app string) *meter {
+	if found, ok := m.meters.Load(app); ok {
+		return found.(*meter)
 	}
-	g.metrics.requests.WithLabelValues(app, strconv.Itoa(v.status)).Inc()
-	if v.status != 101 {
-		g.metrics.duration.WithLabelValues(app).Observe(took.Seconds())
-	}
-	g.metrics.bytes.WithLabelValues(app).Add(float64(v.bytes))
-	if !g.cfg.AccessLog {
+	made, _ := m.meters.LoadOrStore(app, &meter{app: app, requests: m.requests, duration: m.duration.WithLabelValues(app), bytes: m.bytes.WithLabelValues(app)})
+	return made.(*meter)
+}
+
+func (m *meter) count(status int) {
+	if status < 0 || status >= len(m.status) {
+		m.requests.WithLabelValues(m.app, strconv.Itoa(status)).Inc()
 		return
 	}
-	attrs := make([]slog.Attr, 0, 14)
-	attrs = append(attrs, slog.String("request", v.id), slog.String("app", app), slog.String("method", v.r.Method),
-		slog.String("host", v.r.Host), slog.String("path", v.path), slog.String("proto", v.r.Proto), slog.Int("status", v.status),
-		slog.Int64("bytes", v.bytes), slog.Duration("took", took), slog.String("from", v.client.String()))
-	if v.server != "" {
-		attrs = append(attrs, slog.String("server", v.server))
+	counter := m.status[status].Load()
+	if counter == nil {
+		c := m.requests.WithLabelValues(m.app, strconv.Itoa(status))
+		counter = &c
+		m.status[status].Store(counter)
 	}
-	if v.tries > 1 {
-		attrs = append(attrs, slog.Int("tries", v.tries))
+	(*counter).Inc()
+}
+
+// account writes one request's metrics and its line of the access log.
+func (g *Gateway) account(v *visit, took time.Duration) {
+	m := g.metrics.nobody
+	if v.route != nil {
+		m = v.route.meter
 	}
-	if v.cause != "" {
-		attrs = append(attrs, slog.String("cause", v.cause))
+	m.count(v.status)
+	if v.status != http.StatusSwitchingProtocols {
+		m.duration.Observe(took.Seconds())
 	}
-	g.log.LogAttrs(v.r.Context(), slog.LevelInfo, "access", attrs...)
+	m.bytes.Add(float64(v.bytes))
+	if g.access != nil {
+		g.access.line(v, m.app, took)
+	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 )
@@ -11,63 +12,27 @@ type refusal struct {
 	why    string
 }
 
-func badRequest(why string) refusal { return refusal{http.StatusBadRequest, why} }
+var tooLarge = &refusal{http.StatusRequestHeaderFieldsTooLarge, "the head of the request is too large"}
 
-// refused finds what is wrong with a request before it is routed; path is its path as
-// sent. net/http and the gate have seen to its frame.
-func refused(r *http.Request, path string) (refusal, bool) {
+func badRequest(why string) *refusal { return &refusal{http.StatusBadRequest, why} }
+
+// refused finds what is wrong with the request beside its fields.
+func (v *visit) refused() *refusal {
 	switch {
-	case r.Method == refusedMethod:
-		if g, ok := r.Context().Value(connKey{}).(*gate); ok {
-			if why := g.refusal.Load(); why != nil {
-				return *why, true
-			}
-		}
-		return refusal{http.StatusMethodNotAllowed, "method not allowed"}, true
-	case r.Method == http.MethodConnect || r.Method == http.MethodTrace:
-		return refusal{http.StatusMethodNotAllowed, r.Method + " is not served"}, true
-	case !isToken(r.Method):
-		return badRequest("malformed method"), true
-	case !visible(r.RequestURI) || strings.Contains(r.RequestURI, "#"):
-		return badRequest("malformed target"), true
-	case !plainPath(path):
-		return badRequest("a path that is not in its plain form"), true
-	case r.Host == "" || len(r.Host) > 255 || strings.ContainsFunc(r.Host, notHost):
-		return badRequest("malformed Host"), true
+	case v.method == "CONNECT" || v.method == "TRACE" || v.method == refusedMethod:
+		return &refusal{http.StatusMethodNotAllowed, v.method + " is not served"}
+	case bytes.IndexByte(v.query, '#') >= 0:
+		return badRequest("malformed target")
+	case !plainPath(v.path):
+		return badRequest("a path that is not in its plain form")
+	case len(v.host) == 0 || len(v.host) > 255 || !isHost(v.host):
+		return badRequest("malformed Host")
+	case v.fields.upgrade && !v.isWebSocket():
+		return badRequest("an Upgrade other than websocket")
+	case v.fields.expect != nil && !bytes.EqualFold(v.fields.expect, []byte("100-continue")):
+		return &refusal{http.StatusExpectationFailed, "an expectation other than 100-continue"}
 	}
-	return refusedHeader(r)
-}
-
-// refusedHeader finds fields that are taken to mean more on the way behind this gateway
-// than they do here.
-func refusedHeader(r *http.Request) (refusal, bool) {
-	for name, values := range r.Header {
-		switch name {
-		case "Upgrade":
-			if r.ProtoMajor != 1 || !isWebSocket(r) {
-				return badRequest("an Upgrade other than websocket"), true
-			}
-		case "Http2-Settings":
-			return badRequest("an upgrade to HTTP/2"), true
-		case "Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding":
-			if r.ProtoMajor == 2 {
-				return badRequest(name + " in HTTP/2"), true
-			}
-		case "Te":
-			if r.ProtoMajor == 2 && (len(values) != 1 || values[0] != "trailers") {
-				return badRequest("TE in HTTP/2"), true
-			}
-		case idempotencyKey:
-			if len(values) > 1 {
-				return badRequest("more than one " + idempotencyKey), true
-			}
-		default:
-			if strings.IndexByte(name, '_') >= 0 && trusted(strings.ReplaceAll(name, "_", "-")) {
-				return badRequest("a field that passes for a trusted one"), true
-			}
-		}
-	}
-	return refusal{}, false
+	return nil
 }
 
 // trusted says whether servers believe a field because the gateway wrote it.
@@ -77,29 +42,24 @@ func trusted(name string) bool {
 		name == "idempotency-key" || name == "x-request-id" || name == "content-length" || name == "transfer-encoding"
 }
 
-func isWebSocket(r *http.Request) bool {
-	up := r.Header["Upgrade"]
-	return r.Method == http.MethodGet && len(up) == 1 && strings.EqualFold(up[0], "websocket") &&
-		r.Header.Get("Sec-Websocket-Key") != "" && r.ContentLength == 0 && hasOption(r.Header["Connection"], "upgrade")
-}
-
-func hasOption(values []string, option string) bool {
-	for _, v := range values {
-		for part := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), option) {
-				return true
-			}
+// isWebSocket says whether the request is a complete handshake and nothing else.
+func (v *visit) isWebSocket() bool {
+	upgrades := 0
+	for _, f := range v.head.Fields {
+		if f.Is("upgrade") {
+			upgrades++
 		}
 	}
-	return false
+	return v.method == "GET" && v.proto == "HTTP/1.1" && upgrades == 1 && bytes.EqualFold(v.head.Upgrade, []byte("websocket")) &&
+		len(v.field("sec-websocket-key")) > 0 && v.head.Length == 0
 }
 
 // plainPath says whether a path, as sent, means the same to everybody: it has no empty,
 // "." or ".." segment, no backslash, and nothing percent-encoded that would make one, end
 // it or be a control character. Two servers that clean paths differently then still agree
 // on who is asked for what.
-func plainPath(path string) bool {
-	if path == "" || path[0] != '/' {
+func plainPath(path []byte) bool {
+	if len(path) == 0 || path[0] != '/' {
 		return false
 	}
 	for i := 0; i < len(path); i++ {
@@ -107,8 +67,7 @@ func plainPath(path string) bool {
 		case c <= ' ' || c >= 0x7f || c == '\\' || c == '#':
 			return false
 		case c == '/':
-			rest := path[i+1:]
-			if strings.HasPrefix(rest, "/") || dots(rest) {
+			if rest := path[i+1:]; len(rest) > 0 && (rest[0] == '/' || rest[0] == '.' && dots(rest)) {
 				return false
 			}
 		case c == '%':
@@ -122,9 +81,9 @@ func plainPath(path string) bool {
 }
 
 // dots says whether a path begins with a segment of one or two dots.
-func dots(rest string) bool {
-	segment, _, _ := strings.Cut(rest, "/")
-	return segment == "." || segment == ".."
+func dots(rest []byte) bool {
+	segment, _, _ := bytes.Cut(rest, []byte{'/'})
+	return string(segment) == "." || string(segment) == ".."
 }
 
 // plainByte says whether a byte may be percent-encoded in a path.
@@ -145,21 +104,21 @@ func unhex(c byte) int {
 	return -1
 }
 
-func visible(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
+func visible(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f {
 			return false
 		}
 	}
-	return s != ""
+	return len(b) > 0
 }
 
-func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
-		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
-	})
-}
-
-func notHost(c rune) bool {
-	return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-._:[]", c)
+// isHost says whether b has only what a name or an address with a port may have.
+func isHost(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && strings.IndexByte("-._:[]", c) < 0 {
+			return false
+		}
+	}
+	return true
 }

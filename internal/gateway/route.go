@@ -21,12 +21,13 @@ type route struct {
 	Route
 	prefix string // without a slash at its end, unless it is only that
 	pool   *upstream.Pool
+	meter  *meter
 }
 
-func newRouting(t Table, pools map[string]*upstream.Pool) *routing {
+func newRouting(t Table, pools map[string]*upstream.Pool, m *metrics) *routing {
 	rt := &routing{exact: make(map[string][]*route), wildcard: make(map[string][]*route), pools: pools}
 	for _, r := range t.Routes {
-		made := &route{Route: r, prefix: strings.TrimSuffix(r.path(), "/"), pool: pools[r.Pool]}
+		made := &route{Route: r, prefix: strings.TrimSuffix(r.path(), "/"), pool: pools[r.Pool], meter: m.meter(r.App)}
 		made.Timeouts = r.Timeouts.OrDefault()
 		switch after, wild := strings.CutPrefix(r.Host, "*"); {
 		case r.Host == "":
@@ -51,11 +52,11 @@ func sortRoutes(list []*route) {
 	slices.SortStableFunc(list, func(a, b *route) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
 }
 
-// find gives the most exact route; nil when there is none. host is as the client sent it,
-// path is plain.
-func (rt *routing) find(host, path string) *route {
+// find gives the most exact route; nil when there is none. sent is the host as
+// the client sent it, path is plain.
+func (rt *routing) find(sent, path []byte) *route {
 	if len(rt.exact)+len(rt.wildcard) > 0 {
-		host = hostname(host)
+		host := hostname(string(sent))
 		if r := match(rt.exact[host], path); r != nil {
 			return r
 		}
@@ -74,9 +75,10 @@ func (rt *routing) find(host, path string) *route {
 }
 
 // match compares whole segments: /app is a prefix of /app and /app/x, not of /apple.
-func match(list []*route, path string) *route {
+func match(list []*route, path []byte) *route {
 	for _, r := range list {
-		if rest, ok := strings.CutPrefix(path, r.prefix); ok && (rest == "" || rest[0] == '/') {
+		n := len(r.prefix)
+		if len(path) >= n && string(path[:n]) == r.prefix && (len(path) == n || path[n] == '/') {
 			return r
 		}
 	}

@@ -76,7 +76,7 @@ func (t Table) problems(at string) []errs.Detail {
 		if r.Host != "" && !hostForm.MatchString(r.Host) {
 			report(place+"host", "%q is not a host in lower case, without a port", r.Host)
 		}
-		if !pathForm.MatchString(r.path()) || !plainPath(r.path()) {
+		if !pathForm.MatchString(r.path()) || !plainPath([]byte(r.path())) {
 			report(place+"path", "%q is not a plain path", r.Path)
 		}
 		if !nameForm.MatchString(r.App) {

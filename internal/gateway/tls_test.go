@@ -31,66 +31,70 @@ func secureClient(t *testing.T, edit func(*http.Protocols)) *http.Client {
 }
 
 func TestTLSSpeaksBothVersionsAndRefusesTheSame(t *testing.T) {
-	s := serveHandler(t, echo)
-	cfg := quiet(s.URL)
-	cfg.Listen, cfg.TLS = "", gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
-	w := start(t, cfg)
-	if w.Addr() != nil {
-		t.Error("a cleartext listener that nobody wanted")
-	}
-	base := "https://" + w.TLSAddr().String()
-	for proto, edit := range map[string]func(*http.Protocols){
-		"HTTP/1.1": func(p *http.Protocols) { p.SetHTTP1(true) },
-		"HTTP/2.0": func(p *http.Protocols) { p.SetHTTP2(true) },
-	} {
-		c := secureClient(t, edit)
-		res, err := c.Post(base+"/x", "text/plain", strings.NewReader("body"))
-		if err != nil {
-			t.Fatal(err)
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		s := serveHandler(t, echo)
+		cfg := quiet(front, s.URL)
+		cfg.Listen, cfg.TLS = "", gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
+		w := start(t, cfg)
+		if w.Addr() != nil {
+			t.Error("a cleartext listener that nobody wanted")
 		}
-		if res.Proto != proto {
-			t.Errorf("spoke %s", res.Proto)
+		base := "https://" + w.TLSAddr().String()
+		for proto, edit := range map[string]func(*http.Protocols){
+			"HTTP/1.1": func(p *http.Protocols) { p.SetHTTP1(true) },
+			"HTTP/2.0": func(p *http.Protocols) { p.SetHTTP2(true) },
+		} {
+			c := secureClient(t, edit)
+			res, err := c.Post(base+"/x", "text/plain", strings.NewReader("body"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Proto != proto {
+				t.Errorf("spoke %s", res.Proto)
+			}
+			e := readEcho(t, res)
+			if e.Body != "body" || e.Header.Get("X-Forwarded-Proto") != "https" || !strings.HasPrefix(e.Header.Get("Idempotency-Key"), "gw-") {
+				t.Errorf("%+v", e)
+			}
+			req, _ := http.NewRequest("GET", base+"/a", nil)
+			req.URL.Opaque = "//" + w.TLSAddr().String() + "/a/%2e%2e/b"
+			if res, err = c.Do(req); err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != 400 {
+				t.Errorf("%s: a path with dots got %d", proto, res.StatusCode)
+			}
 		}
-		e := readEcho(t, res)
-		if e.Body != "body" || e.Header.Get("X-Forwarded-Proto") != "https" || !strings.HasPrefix(e.Header.Get("Idempotency-Key"), "gw-") {
-			t.Errorf("%+v", e)
-		}
-		req, _ := http.NewRequest("GET", base+"/a", nil)
-		req.URL.Opaque = "//" + w.TLSAddr().String() + "/a/%2e%2e/b"
-		if res, err = c.Do(req); err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != 400 {
-			t.Errorf("%s: a path with dots got %d", proto, res.StatusCode)
-		}
-	}
+	})
 }
 
 func TestTLSIsAEADOnly(t *testing.T) {
-	cfg := quiet(serveHandler(t, echo).URL)
-	cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
-	w := start(t, cfg)
-	dial := func(c *tls.Config) error {
-		c.InsecureSkipVerify = true
-		conn, err := tls.Dial("tcp", w.TLSAddr().String(), c)
-		if err == nil {
-			conn.Close()
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		cfg := quiet(front, serveHandler(t, echo).URL)
+		cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
+		w := start(t, cfg)
+		dial := func(c *tls.Config) error {
+			c.InsecureSkipVerify = true
+			conn, err := tls.Dial("tcp", w.TLSAddr().String(), c)
+			if err == nil {
+				conn.Close()
+			}
+			return err
 		}
-		return err
-	}
-	for _, bad := range []*tls.Config{
-		{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10},
-		{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256}},
-		{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}},
-	} {
-		if dial(bad) == nil {
-			t.Errorf("%v was accepted", bad.CipherSuites)
+		for _, bad := range []*tls.Config{
+			{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10},
+			{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256}},
+			{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}},
+		} {
+			if dial(bad) == nil {
+				t.Errorf("%v was accepted", bad.CipherSuites)
+			}
 		}
-	}
-	if err := dial(&tls.Config{MaxVersion: tls.VersionTLS12}); err != nil {
-		t.Error(err)
-	}
+		if err := dial(&tls.Config{MaxVersion: tls.VersionTLS12}); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // writeCert writes a certificate for the name.
@@ -117,125 +121,135 @@ func writeCert(t *testing.T, cert, key, name string) {
 }
 
 func TestCertificateIsReadAgainWhenItChanges(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
-	writeCert(t, cert, key, "first")
-	cfg := quiet(serveHandler(t, echo).URL)
-	cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", Cert: cert, Key: key}
-	w := start(t, cfg)
-	name := func() string {
-		c, err := tls.Dial("tcp", w.TLSAddr().String(), &tls.Config{InsecureSkipVerify: true})
-		if err != nil {
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		dir := t.TempDir()
+		cert, key := filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
+		writeCert(t, cert, key, "first")
+		cfg := quiet(front, serveHandler(t, echo).URL)
+		cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", Cert: cert, Key: key}
+		w := start(t, cfg)
+		name := func() string {
+			c, err := tls.Dial("tcp", w.TLSAddr().String(), &tls.Config{InsecureSkipVerify: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+		}
+		if got := name(); got != "first" {
+			t.Fatal(got)
+		}
+		if err := os.WriteFile(key, []byte("rubbish"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
-		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
-	}
-	if got := name(); got != "first" {
-		t.Fatal(got)
-	}
-	if err := os.WriteFile(key, []byte("rubbish"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := name(); got != "first" {
-		t.Errorf("a broken file: %s", got)
-	}
-	writeCert(t, cert, key, "second")
-	eventually(t, func() bool { return name() == "second" })
+		if got := name(); got != "first" {
+			t.Errorf("a broken file: %s", got)
+		}
+		writeCert(t, cert, key, "second")
+		eventually(t, func() bool { return name() == "second" })
+	})
 }
 
 func TestSelfSignedCertificateStays(t *testing.T) {
-	s := serveHandler(t, echo)
-	cfg := quiet(s.URL)
-	cfg.State, cfg.TLS = t.TempDir(), gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
-	var first []byte
-	for range 2 {
-		w := start(t, cfg)
-		c, err := tls.Dial("tcp", w.TLSAddr().String(), &tls.Config{InsecureSkipVerify: true})
-		if err != nil {
-			t.Fatal(err)
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		s := serveHandler(t, echo)
+		cfg := quiet(front, s.URL)
+		cfg.State, cfg.TLS = t.TempDir(), gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
+		var first []byte
+		for range 2 {
+			w := start(t, cfg)
+			c, err := tls.Dial("tcp", w.TLSAddr().String(), &tls.Config{InsecureSkipVerify: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			der := c.ConnectionState().PeerCertificates[0].Raw
+			c.Close()
+			if first != nil && string(first) != string(der) {
+				t.Error("made anew")
+			}
+			first = der
+			if err := w.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		der := c.ConnectionState().PeerCertificates[0].Raw
-		c.Close()
-		if first != nil && string(first) != string(der) {
-			t.Error("made anew")
-		}
-		first = der
-		if err := w.Stop(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 func TestHTTP2WithoutTLSOnlyWhenWanted(t *testing.T) {
-	s := serveHandler(t, echo)
-	for _, wanted := range []bool{true, false} {
-		cfg := quiet(s.URL)
-		cfg.H2C = wanted
-		w := start(t, cfg)
-		res, err := secureClient(t, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }).Get(w.url + "/x")
-		if (err == nil) != wanted {
-			t.Errorf("h2c %v: %v", wanted, err)
-		}
-		if err == nil {
-			if e := readEcho(t, res); res.ProtoMajor != 2 || e.Header.Get("X-Forwarded-Proto") != "http" {
-				t.Errorf("%s %+v", res.Proto, e)
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		s := serveHandler(t, echo)
+		for _, wanted := range []bool{true, false} {
+			cfg := quiet(front, s.URL)
+			cfg.H2C = wanted
+			w := start(t, cfg)
+			res, err := secureClient(t, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }).Get(w.url + "/x")
+			if (err == nil) != wanted {
+				t.Errorf("h2c %v: %v", wanted, err)
+			}
+			if err == nil {
+				if e := readEcho(t, res); res.ProtoMajor != 2 || e.Header.Get("X-Forwarded-Proto") != "http" {
+					t.Errorf("%s %+v", res.Proto, e)
+				}
+			}
+			if res, _ := w.do("GET", "/x", ""); res.StatusCode != 200 || res.ProtoMajor != 1 {
+				t.Errorf("HTTP/1.1 beside it: %d", res.StatusCode)
 			}
 		}
-		if res, _ := w.do("GET", "/x", ""); res.StatusCode != 200 || res.ProtoMajor != 1 {
-			t.Errorf("HTTP/1.1 beside it: %d", res.StatusCode)
-		}
-	}
+	})
 }
 
 func TestHTTP2IsToldToGoWhenTheGatewayStops(t *testing.T) {
-	arrived, release := make(chan struct{}, 8), make(chan struct{})
-	s := serveHandler(t, func(w http.ResponseWriter, _ *http.Request) {
-		arrived <- struct{}{}
-		<-release
-		io.WriteString(w, "done")
-	})
-	cfg := quiet(s.URL)
-	cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
-	w := start(t, cfg)
-	c := secureClient(t, func(p *http.Protocols) { p.SetHTTP2(true) })
-	got := make(chan string, 1)
-	go func() {
-		res, err := c.Get("https://" + w.TLSAddr().String() + "/x")
-		if err != nil {
-			got <- err.Error()
-			return
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		arrived, release := make(chan struct{}, 8), make(chan struct{})
+		s := serveHandler(t, func(w http.ResponseWriter, _ *http.Request) {
+			arrived <- struct{}{}
+			<-release
+			io.WriteString(w, "done")
+		})
+		cfg := quiet(front, s.URL)
+		cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
+		w := start(t, cfg)
+		c := secureClient(t, func(p *http.Protocols) { p.SetHTTP2(true) })
+		got := make(chan string, 1)
+		go func() {
+			res, err := c.Get("https://" + w.TLSAddr().String() + "/x")
+			if err != nil {
+				got <- err.Error()
+				return
+			}
+			defer res.Body.Close()
+			body, _ := io.ReadAll(res.Body)
+			got <- string(body)
+		}()
+		<-arrived
+		stopped := make(chan error, 1)
+		go func() { stopped <- w.Stop(context.Background()) }()
+		eventually(t, func() bool { return w.TLSAddr() == nil })
+		close(release)
+		if text := <-got; text != "done" {
+			t.Error(text)
 		}
-		defer res.Body.Close()
-		body, _ := io.ReadAll(res.Body)
-		got <- string(body)
-	}()
-	<-arrived
-	stopped := make(chan error, 1)
-	go func() { stopped <- w.Stop(context.Background()) }()
-	eventually(t, func() bool { return w.TLSAddr() == nil })
-	close(release)
-	if text := <-got; text != "done" {
-		t.Error(text)
-	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestHTTP2StreamBreaksWhenTheAnswerDoes(t *testing.T) {
-	s := serveHandler(t, func(w http.ResponseWriter, _ *http.Request) {
-		breakOff(w, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 300_000))
+	bothFronts(t, func(t *testing.T, front gateway.Front) {
+		s := serveHandler(t, func(w http.ResponseWriter, _ *http.Request) {
+			breakOff(w, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 300_000))
+		})
+		cfg := quiet(front, s.URL)
+		cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
+		w := start(t, cfg)
+		res, err := secureClient(t, func(p *http.Protocols) { p.SetHTTP2(true) }).Get("https://" + w.TLSAddr().String() + "/x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if n, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Errorf("%d bytes and no error", n)
+		}
 	})
-	cfg := quiet(s.URL)
-	cfg.TLS = gateway.TLS{Listen: "127.0.0.1:0", SelfSigned: true}
-	w := start(t, cfg)
-	res, err := secureClient(t, func(p *http.Protocols) { p.SetHTTP2(true) }).Get("https://" + w.TLSAddr().String() + "/x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if n, err := io.Copy(io.Discard, res.Body); err == nil {
-		t.Errorf("%d bytes and no error", n)
-	}
 }

@@ -16,35 +16,30 @@ import (
 // upgrade answers a WebSocket's handshake and then carries its bytes both ways. When
 // the server's side ends without a close frame, because it drains or died, the client gets
 // one with 1012 (service restart, RFC 6455 and its registry), so that it connects again.
-func (g *Gateway) upgrade(v *visit, w http.ResponseWriter, resp *upstream.Response, cookie string) {
-	if resp.Head.Status != http.StatusSwitchingProtocols {
-		w.Header().Set("Connection", "close") // what follows on this connection has not been looked at
-		g.answer(v, w, resp, cookie)
-		return
-	}
+func (g *Gateway) upgrade(v *visit, c client, resp *upstream.Response) {
 	head := []byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
 	for _, f := range resp.Head.Fields {
-		if name := http.CanonicalHeaderKey(string(f.Name)); !hopByHop(name) {
-			head = appendField(head, name, string(f.Value))
+		if comesBack(resp.Head, f) {
+			head = appendField(head, f)
 		}
 	}
 	head = append(head, "\r\n"...)
-	client, buffered, err := http.NewResponseController(w).Hijack()
+	conn, sent, err := c.hijack()
 	if err != nil {
 		v.cause = err.Error()
-		fail(v, w, http.StatusInternalServerError, "the connection cannot be taken over", 0)
+		fail(v, c, http.StatusInternalServerError, "the connection cannot be taken over", 0)
 		return
 	}
-	defer client.Close()
+	defer conn.Close()
 	v.status = http.StatusSwitchingProtocols
-	if _, err := client.Write(head); err != nil {
+	if _, err := conn.Write(head); err != nil {
 		return
 	}
 	server, received := resp.Tunnel()
-	t := tunnel{client: client, server: server, silence: v.route.Timeouts.Stream}
+	t := tunnel{client: conn, server: server, silence: v.route.Timeouts.Stream}
 	g.metrics.tunnels.Inc()
 	defer g.metrics.tunnels.Dec()
-	v.bytes = t.run(buffered.Reader, received)
+	v.bytes = t.run(sent, received)
 }
 
 // tunnel carries bytes between a client and a server until one side ends, or both are

@@ -25,11 +25,22 @@ type world struct {
 	client *http.Client
 }
 
+// bothFronts runs a test on each front: what one keeps, the other has to keep.
+func bothFronts(t *testing.T, test func(*testing.T, gateway.Front)) {
+	for _, front := range []gateway.Front{gateway.FrontStandard, gateway.FrontRelay} {
+		t.Run(string(front), func(t *testing.T) {
+			t.Parallel()
+			test(t, front)
+		})
+	}
+}
+
 // quiet is a configuration on free ports with one app on the given servers. Slow start is
 // off, so that servers that come and go get their share at once.
-func quiet(addresses ...string) gateway.Config {
+func quiet(front gateway.Front, addresses ...string) gateway.Config {
 	cfg := gateway.Defaults()
 	cfg.Listen, cfg.Admin, cfg.AccessLog = "127.0.0.1:0", "127.0.0.1:0", false
+	cfg.Front = front
 	cfg.Table = tableFor(addresses...)
 	return cfg
 }

@@ -68,6 +68,7 @@ type Head struct {
 
 	Length  int64  // bytes of the body, Chunked or UntilClose
 	Close   bool   // the sender closes the connection after this message
+	Named   bool   // Connection names fields that belong to it, beside Upgrade and Keep-Alive
 	Upgrade []byte // the protocol asked for or agreed to; nil unless Connection names it
 }
 
@@ -238,6 +239,8 @@ func (h *Head) connection(v []byte) (upgrade bool) {
 			h.Close = h.Close && h.Minor == 1
 		case equalFold(option, "upgrade"):
 			upgrade = true
+		default:
+			h.Named = true
 		}
 	})
 	return upgrade

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -82,7 +83,7 @@ func (p *Pool) byID(id string) *Server {
 // TicketAfter, so that one ticket's requests meet one server's cache, and few tickets move
 // when a server comes or goes. It is a hint: a server with twice the average load is passed
 // over, and a path without a ticket has no favourite.
-func (p *Pool) byTicket(path string, now time.Time, usable func(*Server) bool) *Server {
+func (p *Pool) byTicket(path []byte, now time.Time, usable func(*Server) bool) *Server {
 	ticket := p.ticketIn(path)
 	if ticket == "" {
 		return nil
@@ -122,13 +123,13 @@ func unit(h uint64) float64 {
 }
 
 // ticketIn is the path segment that follows one of TicketAfter.
-func (p *Pool) ticketIn(path string) string {
+func (p *Pool) ticketIn(path []byte) string {
 	after := false
-	for segment := range strings.SplitSeq(path, "/") {
+	for segment := range bytes.SplitSeq(path, []byte{'/'}) {
 		if after {
-			return segment
+			return string(segment)
 		}
-		after = slices.Contains(p.config().TicketAfter, segment)
+		after = slices.Contains(p.config().TicketAfter, string(segment))
 	}
 	return ""
 }

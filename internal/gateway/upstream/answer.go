@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -157,6 +158,36 @@ func (r *Response) Next() (data []byte, done bool, err error) {
 		r.failed = err
 	}
 	return data, done, err
+}
+
+// spliced is how much is moved between two looks at the deadlines.
+const spliced = 64 << 10
+
+// Splice moves what is left of an answer with a known length to the client, in the kernel
+// where the system can do that. One call waits for either side, so a server that falls
+// silent has pause, which a client may take nothing for, in addition to its own time.
+func (r *Response) Splice(client *net.TCPConn, pause time.Duration) (n int64, err error) {
+	c := r.conn
+	for c.left > 0 && err == nil {
+		now := time.Now()
+		c.readBy = now.Add(r.timeouts.Read + pause)
+		err = c.net.SetReadDeadline(c.readBy)
+		if err == nil && pause > 0 {
+			err = client.SetWriteDeadline(now.Add(pause))
+		}
+		var m int64
+		if err == nil {
+			m, err = client.ReadFrom(&io.LimitedReader{R: c.net, N: min(c.left, spliced)})
+		}
+		n += m
+		if c.left -= m; m == 0 && err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err != nil {
+		r.failed = c.cause(err)
+	}
+	return n, r.failed
 }
 
 // Ended says whether Next failed because the server drains or went down: the client of a

@@ -194,7 +194,7 @@ func TestTicketsKeepTheirServer(t *testing.T) {
 	home := make(map[int]string)
 	per := make(map[string]int)
 	for n := range 400 {
-		req := Request{Path: fmt.Sprintf("/api/v1/tickets/%d/comments", n)}
+		req := Request{Path: fmt.Appendf(nil, "/api/v1/tickets/%d/comments", n)}
 		home[n] = sequence(p, 1, true, req)
 		per[home[n]]++
 		if again := sequence(p, 2, true, req); again != home[n]+home[n] {
@@ -208,12 +208,12 @@ func TestTicketsKeepTheirServer(t *testing.T) {
 	}
 	p.servers[3].found = Down
 	for n, was := range home {
-		got := sequence(p, 1, true, Request{Path: fmt.Sprintf("/api/v1/tickets/%d", n)})
+		got := sequence(p, 1, true, Request{Path: fmt.Appendf(nil, "/api/v1/tickets/%d", n)})
 		if was != "4" && got != was {
 			t.Fatalf("ticket %d moved from %s to %s although only 4 is away", n, was, got)
 		}
 	}
-	if got := sequence(p, 60, false, Request{Path: "/tickets/1"}); !strings.Contains(got, "1") || !strings.Contains(got, "2") || !strings.Contains(got, "3") {
+	if got := sequence(p, 60, false, Request{Path: []byte("/tickets/1")}); !strings.Contains(got, "1") || !strings.Contains(got, "2") || !strings.Contains(got, "3") {
 		t.Errorf("one hot ticket loads one server only: %s", got)
 	}
 }

@@ -57,7 +57,7 @@ type Request struct {
 	Body   *Body  // nil: none
 	Repeat bool   // may be sent again after it was sent: safe, or it carries an Idempotency-Key
 
-	Path   string     // for ticket affinity
+	Path   []byte     // for ticket affinity
 	Client netip.Addr // for ip_hash
 	Cookie string     // for cookie affinity: what the client sent, unchecked
 
