@@ -108,3 +108,23 @@ func kindOf(leaf *x509.Certificate) Kind {
 	}
 	return ""
 }
+
+// CheckBooster decides for a machine that has no certificate yet whether the other end is a
+// Booster of the cluster whose authority has the fingerprint. Revocations it cannot know.
+func CheckBooster(chain []*x509.Certificate, fingerprint string) error {
+	for _, authority := range chain {
+		if Fingerprint(authority) != fingerprint || !authority.IsCA {
+			continue
+		}
+		pool := x509.NewCertPool()
+		pool.AddCert(authority)
+		if err := verify(chain[0], pool); err != nil {
+			return err
+		}
+		if kindOf(chain[0]) == Booster {
+			return nil
+		}
+	}
+	return errs.New(errs.Denied, "what answers there is not a Booster of the cluster that the token is for").
+		WithCure("look at the address and the token; if both are right, somebody is between you and the Booster")
+}
