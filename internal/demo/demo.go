@@ -1,0 +1,315 @@
+// Package demo makes a whole cluster on one machine, to look at, to try and to hurt: Boosters,
+// servers and gateways as processes of their own, each under the Agent of a host of its own, on
+// ports of their own.
+//
+// It does what an administrator does, with the same commands: cluster init on the first host,
+// tokens, join on every other. A Load lets people work in it and keeps a Ledger, which
+// tells what was lost and what was doubled.
+//
+// What always holds: one cluster per directory; what a demo started ends with it, and what a
+// crashed demo left is ended by the next one.
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/paceline/paceline/internal/agent"
+	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// Plan says what cluster is made.
+type Plan struct {
+	Dir     string // of everything; made when it is not there
+	Program string // the paceline binary
+	DSN     string // empty: one SQLite file in Dir, shared by all
+	// Seed makes the sample people and apps in the database, before the cluster.
+	Seed func(ctx context.Context, dsn string) error
+
+	Boosters, Servers, Gateways int
+	// Listen are the addresses of the gateways; one that has none gets a free port.
+	Listen []string
+	// Report is told what happens; nil: nobody.
+	Report func(format string, args ...any)
+}
+
+// Cluster is a plan come true.
+type Cluster struct {
+	plan  Plan
+	Hosts []Host
+
+	mu     sync.Mutex
+	agents map[string]*exec.Cmd
+}
+
+// New makes a cluster that does not run. What a crashed one left in the directory is ended
+// and removed.
+func New(ctx context.Context, plan Plan) (c *Cluster, err error) {
+	defer errs.Wrap(&err, "demo.New")
+	if plan.Report == nil {
+		plan.Report = func(string, ...any) {}
+	}
+	if plan.DSN == "" {
+		plan.DSN = "sqlite:" + filepath.Join(plan.Dir, "paceline.db")
+	}
+	c = &Cluster{plan: plan, Hosts: hosts(plan.Dir, plan), agents: map[string]*exec.Cmd{}}
+	if err := Clear(ctx, plan.Dir); err != nil {
+		return nil, err
+	}
+	return c, os.MkdirAll(plan.Dir, 0o700)
+}
+
+// Start makes the cluster and brings it up. It returns when everything is ready.
+func (c *Cluster) Start(ctx context.Context) (err error) {
+	defer errs.Wrap(&err, "demo.Start")
+	c.plan.Report("sample people and apps")
+	if err := c.plan.Seed(ctx, c.plan.DSN); err != nil {
+		return err
+	}
+	if err := c.found(ctx); err != nil {
+		return err
+	}
+	for _, h := range c.Hosts[1:] {
+		if err := c.join(ctx, h); err != nil {
+			return err
+		}
+	}
+	for _, h := range c.Hosts[1:] { // the first runs: the others have joined by it
+		if err := c.StartHost(ctx, h); err != nil {
+			return err
+		}
+	}
+	return c.Ready(ctx)
+}
+
+// found makes the first Booster and starts it.
+func (c *Cluster) found(ctx context.Context) error {
+	first := c.Hosts[0]
+	c.plan.Report("cluster init on %s", first.Name)
+	port, err := freePorts(3)
+	if err != nil {
+		return err
+	}
+	_, err = c.run(ctx, "cluster", "init", "--data", string(first.Dir), "--db", c.plan.DSN, "--name", first.Name,
+		"--advertise", loopback(port), "--role", string(first.Role))
+	if err != nil {
+		return err
+	}
+	if err := c.StartHost(ctx, first); err != nil {
+		return err
+	}
+	return await(ctx, first.Name+" is ready", func() bool { return c.ready(ctx, first) })
+}
+
+// join makes a host of the cluster, by a token as an administrator would hand it over.
+func (c *Cluster) join(ctx context.Context, h Host) error {
+	c.plan.Report("join %s", h.Name)
+	first := c.Hosts[0]
+	text, err := c.run(ctx, "--output", "json", "token", "create", "--data", string(first.Dir), "--role", string(h.Role))
+	if err != nil {
+		return err
+	}
+	var made struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(text, &made); err != nil {
+		return err
+	}
+	known, err := config.LoadHost(first.Dir)
+	if err != nil {
+		return err
+	}
+	port, err := freePorts(3)
+	if err != nil {
+		return err
+	}
+	if _, err := c.run(ctx, "join", "--booster", known.Boosters[0], "--token", made.Token, "--data", string(h.Dir), "--name", h.Name,
+		"--advertise", loopback(port)); err != nil {
+		return err
+	}
+	return c.place(h)
+}
+
+// place gives what listens on a host an address that no other one has, and that it keeps.
+func (c *Cluster) place(h Host) error {
+	file, err := config.LoadHost(h.Dir)
+	if err != nil {
+		return err
+	}
+	port, err := freePorts(1)
+	if err != nil {
+		return err
+	}
+	switch h.Role {
+	case config.RoleServer:
+		file.Listen.Server = loopback(port)
+	case config.RoleGateway:
+		file.Listen.Gateway = loopback(port)
+		if n := int(h.Name[len(h.Name)-1] - '1'); n < len(c.plan.Listen) {
+			file.Listen.Gateway = c.plan.Listen[n]
+		}
+	}
+	return config.SaveHost(h.Dir, file)
+}
+
+// run runs a command of the program and gives what it answers.
+func (c *Cluster) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, c.plan.Program, args...)
+	var out, trouble bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &trouble
+	if err := cmd.Run(); err != nil {
+		return nil, errs.New(errs.Unavailable, "paceline %s: %w: %s", strings.Join(args[:2], " "), err, strings.TrimSpace(trouble.String()))
+	}
+	return out.Bytes(), nil
+}
+
+// StartHost starts a host's Agent, and thaws what was frozen. What runs goes on.
+func (c *Cluster) StartHost(_ context.Context, h Host) error {
+	if agent.Runs(h.Dir) {
+		if err := h.Thaw(); err != nil {
+			return err
+		}
+		return nil
+	}
+	cmd, err := h.startAgent(c.plan.Program)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.agents[h.Name] = cmd
+	c.mu.Unlock()
+	go func() { _ = cmd.Wait() }() // its end is seen by its lock
+	return nil
+}
+
+// Find is the host of a name.
+func (c *Cluster) Find(name string) (Host, error) { return find(c.Hosts, name) }
+
+// Ready waits until every host's role is ready.
+func (c *Cluster) Ready(ctx context.Context) error {
+	for _, h := range c.Hosts {
+		if err := await(ctx, h.Name+" is ready", func() bool { return c.ready(ctx, h) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) ready(ctx context.Context, h Host) bool {
+	r, err := h.role(ctx)
+	return err == nil && r.State == agent.Ready
+}
+
+// Gateways are the addresses that people use.
+func (c *Cluster) Gateways(ctx context.Context) []string {
+	var all []string
+	for _, h := range c.Hosts {
+		if h.Role == config.RoleGateway {
+			all = append(all, h.address(ctx, "http"))
+		}
+	}
+	return all
+}
+
+// Stop ends all hosts, the gateways first, and gives back the directory.
+func (c *Cluster) Stop(ctx context.Context) error {
+	return Clear(ctx, c.plan.Dir)
+}
+
+// Clear ends every host of a directory in good order, or by force when the context ends, and removes
+// the directory.
+func Clear(ctx context.Context, dir string) (err error) {
+	defer errs.Wrap(&err, "demo.Clear")
+	left, err := Left(dir)
+	if err != nil {
+		return err
+	}
+	var all []error
+	for i := len(left) - 1; i >= 0; i-- {
+		all = append(all, left[i].end(ctx))
+	}
+	if err := errors.Join(all...); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// Left are the hosts that a directory holds.
+func Left(dir string) ([]Host, error) {
+	var all []Host
+	for _, role := range config.Roles {
+		found, err := filepath.Glob(filepath.Join(dir, string(role)+"-[1-9]"))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range found {
+			all = append(all, Host{Name: filepath.Base(path), Role: role, Dir: config.Dir(path)})
+		}
+	}
+	return all, nil
+}
+
+// endPatience is how long a host may take to end in good order.
+const endPatience = 10 * time.Second
+
+// end ends a host.
+func (h Host) end(ctx context.Context) error {
+	if _, err := h.processes(TheMachine); err != nil {
+		return nil // nothing runs
+	}
+	if err := h.Thaw(); err != nil {
+		return err
+	}
+	orderly, cancel := context.WithTimeout(ctx, endPatience)
+	defer cancel()
+	if _, err := agent.Ask(orderly, h.Dir, agent.Order{Verb: agent.VerbStop}); err == nil && await(orderly, h.Name+" has ended", h.over) == nil {
+		return nil
+	}
+	if err := h.Kill(TheMachine); err != nil && !h.over() {
+		return err
+	}
+	return await(context.WithoutCancel(ctx), h.Name+" has ended", h.over)
+}
+
+func (h Host) over() bool {
+	_, err := h.processes(TheMachine)
+	return err != nil
+}
+
+// freePorts finds n ports in a row that nobody listens on, and gives the first.
+func freePorts(n int) (int, error) {
+	const attempts = 100
+	for range attempts {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		port := first.Addr().(*net.TCPAddr).Port
+		held := []net.Listener{first}
+		for i := 1; i < n; i++ {
+			if l, err := net.Listen("tcp", loopback(port+i)); err == nil {
+				held = append(held, l)
+			}
+		}
+		for _, l := range held {
+			l.Close()
+		}
+		if len(held) == n {
+			return port, nil
+		}
+	}
+	return 0, errs.New(errs.Exhausted, "there are no %d free ports in a row on 127.0.0.1", n)
+}
+
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
