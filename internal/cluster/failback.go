@@ -20,14 +20,24 @@ func (f *failback) look(ctx context.Context, _ Fence) {
 	if now := time.Now(); !f.last.IsZero() && now.Sub(f.last) < 20*l.cfg.Failback {
 		return
 	}
-	ready, err := readyFor(ctx, l.db, l.cfg.Primary, l.cfg.Failback)
+	primary, ready, err := f.heir(ctx)
 	if err != nil && ctx.Err() == nil {
 		l.log.Warn("cannot see how the primary is", "err", err)
 	}
 	if ready && ctx.Err() == nil {
 		f.last = time.Now()
-		l.resign(l.cfg.Primary)
+		l.resign(primary)
 	}
+}
+
+// heir is the primary, if that is another node and has been ready for long enough.
+func (f *failback) heir(ctx context.Context) (primary string, ready bool, err error) {
+	l := f.lease
+	if primary, err = l.cfg.Primary(ctx); err != nil || primary == "" || primary == l.cfg.Name {
+		return "", false, err
+	}
+	ready, err = readyFor(ctx, l.db, primary, l.cfg.Failback)
+	return primary, ready, err
 }
 
 // readyFor tells whether a node has been ready for that long.

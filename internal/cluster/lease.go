@@ -14,9 +14,11 @@ import (
 
 // LeaseConfig says what is led, and by whom.
 type LeaseConfig struct {
-	Role    string // what is led; "center"
-	Name    string // of this node, unlike any other's
-	Primary string // the node that is to lead while it is healthy; empty: any
+	Role string // what is led; "center"
+	Name string // of this node, unlike any other's
+	// Primary gives the node that is to lead while it is healthy; empty, and nil: any. A
+	// leader asks it again and again.
+	Primary func(ctx context.Context) (string, error)
 	Floor   string // file that keeps the highest epoch seen; empty: only memory does
 
 	// Profile is Fast, or Alone in a Local database that is not Shared.
@@ -89,7 +91,7 @@ func NewLease(cfg LeaseConfig, d *db.DB, log *slog.Logger) (*Lease, error) {
 	l := &Lease{cfg: cfg, db: d, log: log, bell: make(chan struct{}, 1), heirs: make(chan string, 1),
 		floor: floor{path: cfg.Floor}, pace: pace{fast: cfg.Profile, calm: calm}, candidate: candidate{name: cfg.Name, alone: alone}}
 	l.loop = service.NewBackground(l.run)
-	if cfg.Primary != "" && cfg.Primary != cfg.Name {
+	if cfg.Primary != nil {
 		l.Lead("failback", Repeat(cfg.Profile.Renew, (&failback{lease: l}).look))
 	}
 	return l, nil

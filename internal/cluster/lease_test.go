@@ -281,12 +281,16 @@ func TestDrainingNodeHandsOver(t *testing.T) {
 	})
 }
 
+func named(name string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return name, nil }
+}
+
 func TestFailbackToThePrimary(t *testing.T) {
 	arenas(t, func(t *testing.T, a arena) {
 		const after = 300 * time.Millisecond
-		second := a.contender(t, LeaseConfig{Name: "b", Primary: "a", Profile: patient, Failback: after})
+		second := a.contender(t, LeaseConfig{Name: "b", Primary: named("a"), Profile: patient, Failback: after})
 		waitLeads(t, second)
-		primary := a.contender(t, LeaseConfig{Name: "a", Primary: "a", Profile: patient, Failback: after})
+		primary := a.contender(t, LeaseConfig{Name: "a", Primary: named("a"), Profile: patient, Failback: after})
 		m := join(t, a.db, Config{Name: "a", Renew: 50 * time.Millisecond})
 		begin := time.Now()
 		m.Tell(Failed, "disk: full")

@@ -21,6 +21,8 @@ type Config struct {
 
 	Roles   []string // that it plays, for people
 	Version string   // of the program
+
+	Address func() string // asked by Start: where the node's role is reached; nil: nowhere
 }
 
 // Member is this process in the cluster. It is a service.Service; it is of use between Start and
@@ -249,13 +251,16 @@ func choose(nodes []Node, rested time.Time) (n Node, again bool) {
 // write makes the row ours unless another node was faster.
 func (m *Member) write(ctx context.Context, n Node, again bool, now int64) (won bool, err error) {
 	expires := now + m.cfg.TTL.Microseconds()
-	roles := strings.Join(m.cfg.Roles, ",")
+	roles, address := strings.Join(m.cfg.Roles, ","), ""
+	if m.cfg.Address != nil {
+		address = m.cfg.Address()
+	}
 	if !again {
 		return m.db.InsertIgnore(ctx, db.Row{Table: Nodes, Values: []any{
-			n.Number, n.Epoch, m.cfg.Name, now, expires, roles, m.cfg.Version, string(Joining), "", now}})
+			n.Number, n.Epoch, m.cfg.Name, now, expires, roles, m.cfg.Version, string(Joining), "", now, address}})
 	}
-	affected, err := m.db.Exec(ctx, `UPDATE cluster_node SET epoch = ?, name = ?, started = ?, expires = ?, roles = ?, version = ?, state = ?, cause = ?, since = ?
-WHERE number = ? AND epoch = ?`, n.Epoch, m.cfg.Name, now, expires, roles, m.cfg.Version, string(Joining), "", now, n.Number, n.Epoch-1)
+	affected, err := m.db.Exec(ctx, `UPDATE cluster_node SET epoch = ?, name = ?, started = ?, expires = ?, roles = ?, version = ?, state = ?, cause = ?, since = ?, address = ?
+WHERE number = ? AND epoch = ?`, n.Epoch, m.cfg.Name, now, expires, roles, m.cfg.Version, string(Joining), "", now, address, n.Number, n.Epoch-1)
 	return affected == 1, err
 }
 

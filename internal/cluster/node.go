@@ -25,6 +25,7 @@ var Nodes = &db.Table{
 		{Name: "state", Type: db.Text, Size: 20, Since: 21},
 		{Name: "cause", Type: db.Text, Size: maxCause, Since: 21},
 		{Name: "since", Type: db.BigInt, Since: 21}, // of the state
+		{Name: "address", Type: db.Text, Size: 300, Since: 22},
 	},
 	Key: []string{"number"},
 }
@@ -38,6 +39,7 @@ type Node struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
 	Version string    `json:"version"`
+	Address string    `json:"address,omitempty"` // at which its role is reached
 	State   State     `json:"state"`
 	Cause   string    `json:"cause,omitempty"` // what it waits for
 	Since   time.Time `json:"since"`           // it has been in that state
@@ -49,13 +51,13 @@ type Node struct {
 // List reads all nodes, by number.
 func List(ctx context.Context, q db.Queryer) ([]Node, error) {
 	return db.All(ctx, q, scanNode,
-		"SELECT number, epoch, name, roles, version, state, cause, since, started, expires, {now} FROM cluster_node ORDER BY number")
+		"SELECT number, epoch, name, roles, version, address, state, cause, since, started, expires, {now} FROM cluster_node ORDER BY number")
 }
 
 func scanNode(s db.Scanner) (n Node, err error) {
 	var roles, state string
 	var since, started, expires, now int64
-	err = s.Scan(&n.Number, &n.Epoch, &n.Name, &roles, &n.Version, &state, &n.Cause, &since, &started, &expires, &now)
+	err = s.Scan(&n.Number, &n.Epoch, &n.Name, &roles, &n.Version, &n.Address, &state, &n.Cause, &since, &started, &expires, &now)
 	n.State = State(state)
 	n.Roles = strings.FieldsFunc(roles, func(r rune) bool { return r == ',' })
 	n.Since, n.Started, n.Expires, n.Alive = db.Time(since), db.Time(started), db.Time(expires), expires > now

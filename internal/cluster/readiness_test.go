@@ -70,7 +70,7 @@ func TestChecksNameTheCause(t *testing.T) {
 			cause string // empty: it is good
 		}{
 			"database":          {DatabaseCheck(d), ""},
-			"schema":            {SchemaCheck(d, Migrations()), "the schema lacks 2 migrations"},
+			"schema":            {SchemaCheck(d, Migrations()), "the schema lacks 3 migrations"},
 			"clock":             {ClockCheck(d, time.Now, 2*time.Second), ""},
 			"clock that is off": {ClockCheck(d, ahead(-time.Hour), 2*time.Second), "off the database's"},
 			"disk":              {DiskCheck(t.TempDir(), 1), ""},
