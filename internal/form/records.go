@@ -17,6 +17,12 @@ type RecordSource struct {
 	Value string // path; empty: the first unique key
 }
 
+// Choice is a record that a field offers.
+type Choice struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
 // RecordFields are the fields whose choices are records.
 func (f *Form) RecordFields() []*Component {
 	var fields []*Component
