@@ -27,13 +27,19 @@ type Record struct {
 // Audit notes within the transaction of the effect that the actor did something.
 // Details is anything that JSON can hold, and must not hold secrets; nil for none.
 func (o *Org) Audit(ctx context.Context, tx *db.Tx, by *Actor, action, subject string, details any) error {
-	text, err := json.Marshal(details)
+	row, err := o.AuditRow(by, action, subject, details)
 	if err != nil {
 		return err
 	}
-	return tx.Insert(ctx, db.Row{Table: &auditTable, Values: []any{
+	return tx.Insert(ctx, row)
+}
+
+// AuditRow is what Audit writes, for an effect that is a db.Change.
+func (o *Org) AuditRow(by *Actor, action, subject string, details any) (db.Row, error) {
+	text, err := json.Marshal(details)
+	return db.Row{Table: &auditTable, Values: []any{
 		o.newID(), db.Micros(o.now()), by.ID, clip(by.Login, maxName), clip(action, maxName), clip(subject, maxTitle), string(text), clip(by.Address, maxAddress),
-	}})
+	}}, err
 }
 
 // RecordFilter chooses records; empty fields choose all.

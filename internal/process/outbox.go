@@ -218,6 +218,9 @@ func (j *jobs) startChild(ctx context.Context, x *job) error {
 	if err != nil {
 		return err
 	}
+	if err := j.r.unlessHeld(ctx, x.instance); err != nil {
+		return err
+	}
 	def, err := j.r.deps.Definitions.Called(ctx, x.definition, p.Process)
 	if errs.Is(err, errs.NotFound) {
 		return j.failCall(ctx, x, err)

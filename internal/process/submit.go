@@ -76,7 +76,7 @@ type call struct {
 
 	derived bool // follows from the command before it in its unit; nobody waits for it
 	machine bool // not a person's: it waits behind those
-	alone   bool // to be committed by itself, because a group with it was refused
+	alone   bool // to be committed by itself: a group with it was refused, or it is a migration
 	fresh   bool // refused by a state that may have been old; the next look is the last
 	tries   int  // commits that were stale
 
@@ -100,18 +100,20 @@ func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
 		start.Instance = engine.ID(cmd.Instance)
 		cmd.Event = start
 	}
+	alone := false
 	if moved, ok := cmd.Event.(engine.Migrate); ok {
 		var err error
 		if moved.To, err = r.deps.Definitions.Definition(ctx, db.ID(moved.Target)); err != nil {
 			return nil, err
 		}
 		cmd.Event = moved
+		alone = true // its rows are of another version of the app
 	}
 	event, err := engine.EncodeEvent(cmd.Event)
 	if err != nil {
 		return nil, errs.New(errs.Invalid, "the event cannot be kept: %w", err)
 	}
-	return &call{Command: cmd, ctx: ctx, event: event, reply: make(chan reply, 1), ended: func() {}}, nil
+	return &call{Command: cmd, ctx: ctx, event: event, alone: alone, reply: make(chan reply, 1), ended: func() {}}, nil
 }
 
 // do queues a call and waits for its reply.

@@ -17,6 +17,7 @@ var (
 	setUpdated = []string{"updated"}
 	setStatus  = []string{"updated", "status", "closed"}
 	setField   = []string{"txt", "num"}
+	setVersion = []string{"app_version"}
 )
 
 // Project adds the ticket's rows to a transition: it keeps lists, searches and rights
@@ -69,6 +70,10 @@ func (s *Service) projectRoot(t *process.Transition, ch *db.Change, live *app.Lo
 	}
 	ch.Sets = append(ch.Sets, db.Set{Table: tickets, Columns: setStatus, Key: []any{t.Instance}, Values: []any{at, string(status), closed}})
 	kind := kindOf(live, t.After.Vars(), t.Process.Process.ID)
+	if _, moved := t.Event.(engine.Migrate); moved {
+		s.projectMove(t, ch, live, kind)
+		return nil
+	}
 	if kind == nil {
 		return nil
 	}
@@ -79,6 +84,19 @@ func (s *Service) projectRoot(t *process.Transition, ch *db.Change, live *app.Lo
 		}
 	}
 	return nil
+}
+
+// projectMove brings the ticket to the version that its instance has migrated to. A searchable field that only
+// this version has gets its row.
+func (s *Service) projectMove(t *process.Transition, ch *db.Change, live *app.Loaded, kind *app.Kind) {
+	ch.Sets = append(ch.Sets, db.Set{Table: tickets, Columns: setVersion, Key: []any{t.Instance}, Values: []any{live.Number}})
+	if kind == nil {
+		return
+	}
+	for _, v := range form.Search(live.SearchFields(kind.ID), t.After.Vars()) {
+		ch.Ignores = append(ch.Ignores, db.Row{Table: fields, Values: append([]any{t.Instance, v.Path}, fieldValues(v)...)})
+		ch.Sets = append(ch.Sets, db.Set{Table: fields, Columns: setField, Key: []any{t.Instance, v.Path}, Values: fieldValues(v)})
+	}
 }
 
 // projectStart writes the ticket. A process that nobody opened, but a message or a
@@ -97,8 +115,15 @@ func (s *Service) projectStart(t *process.Transition, ch *db.Change, live *app.L
 	if status != Open {
 		closed = at
 	}
+	requester := t.Actor
+	if start, ok := t.Event.(engine.Start); ok && start.Again != 0 { // an operator did it, for who had opened the first
+		if u := s.org.Directory().UserByLogin(start.Initiator); u != nil {
+			requester = u.ID
+			mayRead(ch, t.Instance, requester)
+		}
+	}
 	ch.Inserts = append(ch.Inserts, db.Row{Table: tickets, Values: []any{
-		t.Instance, clip(number, 60), live.App, kindID, live.Number, clip(title, 300), t.Actor, string(status), at, at, closed,
+		t.Instance, clip(number, 60), live.App, kindID, live.Number, clip(title, 300), requester, string(status), at, at, closed,
 	}})
 	mayRead(ch, t.Instance, t.Actor)
 	if kind == nil {

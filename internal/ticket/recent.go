@@ -54,6 +54,8 @@ func (r *recent) follow(t *process.Transition, app string, person func(login str
 		switch e := effect.(type) {
 		case engine.CloseTask:
 			delete(r.tasks, db.ID(e.Task))
+		case engine.Reattach:
+			delete(r.tasks, db.ID(e.ID))
 		case engine.ChangeTask:
 			if known, ok := r.tasks[db.ID(e.Task)]; ok {
 				known.Assignee, known.AssigneeName = person(e.Assignee)

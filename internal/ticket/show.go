@@ -16,6 +16,7 @@ type TicketView struct {
 	Form      *FormView  `json:"form,omitempty" doc:"the form it was opened with, to read"`
 	Incidents []Incident `json:"incidents" doc:"what keeps it from going on by itself"`
 	Watching  bool       `json:"watching"`
+	Suspended bool       `json:"suspended" doc:"an operator has stopped it: nothing in it can be completed until it is resumed"`
 	May       []string   `json:"may" doc:"what the asker may do with the whole ticket: withdraw, cancel, repair"`
 }
 
@@ -74,12 +75,13 @@ func (s *Service) Show(ctx context.Context, actor *org.Actor, id db.ID) (v Ticke
 	if err != nil {
 		return v, err
 	}
+	_, state, err := s.query.State(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	v.Suspended = state.Suspended()
 	kind := live.Kind(v.Kind)
 	if kind != nil && live.Form(kind.Form) != nil {
-		_, state, err := s.query.State(ctx, id)
-		if err != nil {
-			return v, err
-		}
 		if v.Form, err = viewOf(wordsFor(actor, live), kind.Form, form.ReadAll, state.Vars()); err != nil {
 			return v, err
 		}
