@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +12,32 @@ import (
 )
 
 type bpmnCmd struct {
-	Lint bpmnLintCmd `cmd:"" help:"Say what in models cannot be run, and what would be ignored."`
-	Run  bpmnRunCmd  `cmd:"" help:"Run a model in memory, with a clock of its own."`
+	Lint   bpmnLintCmd   `cmd:"" help:"Say what in models cannot be run, and what would be ignored."`
+	Run    bpmnRunCmd    `cmd:"" help:"Run a model in memory, with a clock of its own."`
+	Export bpmnExportCmd `cmd:"" help:"Write a model as it was understood, in UTF-8, with its diagrams and extensions."`
+}
+
+type bpmnExportCmd struct {
+	File string `arg:"" help:"A BPMN 2.0 file."`
+	Out  string `placeholder:"FILE" help:"Where to; left out: standard output."`
+}
+
+// Run writes the file anew. It fails when the file is no XML; other problems do not matter.
+func (x bpmnExportCmd) Run(con *console) error {
+	src, err := os.ReadFile(x.File)
+	if err != nil {
+		return err
+	}
+	model, problem := bpmn.Parse(src)
+	var out bytes.Buffer
+	if err := model.Write(&out); err != nil {
+		return fmt.Errorf("%s: %w", x.File, problem)
+	}
+	if x.Out != "" {
+		return os.WriteFile(x.Out, out.Bytes(), 0o644)
+	}
+	_, err = con.out.Write(out.Bytes())
+	return err
 }
 
 type bpmnLintCmd struct {

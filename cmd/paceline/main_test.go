@@ -98,6 +98,8 @@ func TestOfflineCommands(t *testing.T) {
 		"no server answers":       {"x\n", []string{"login", "http://127.0.0.1:1", "-u", "x"}, 6, "", "refused"},
 		"lint":                    {"", []string{"bpmn", "lint", "testdata/leave.bpmn"}, 0, "", ""},
 		"lint broken":             {"", []string{"bpmn", "lint", "testdata/leave.bpmn", "testdata/broken.bpmn"}, 1, "testdata/broken.bpmn:5", ""},
+		"export":                  {"", []string{"bpmn", "export", "../../apps/leave/processes/leave.bpmn"}, 0, "BPMNShape", ""},
+		"export no XML":           {"", []string{"bpmn", "export", "testdata/leave.steps"}, 1, "", "the file is empty"},
 		"lint missing":            {"", []string{"bpmn", "lint", "--json", "testdata/nothing.bpmn"}, 1, `"severity":"error"`, ""},
 		"run":                     {"", []string{"bpmn", "run", "testdata/leave.bpmn", "--json"}, 0, `"how":"completed"`, ""},
 		"run with steps":          {"", []string{"bpmn", "run", "testdata/leave.bpmn", "--steps", "testdata/leave.steps", "--json"}, 0, `"held":true`, ""},

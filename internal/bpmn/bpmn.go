@@ -24,6 +24,8 @@ type Definitions struct {
 	Processes       []*Process
 	Decisions       []*Decision // DMN decisions carried in the same file
 	Problems        []Problem   // in order of line
+
+	root *element // the file as it was read, for Write
 }
 
 // Process is one executable or descriptive process.

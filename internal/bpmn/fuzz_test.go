@@ -30,6 +30,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("the error is not that of the definitions")
 		}
 		_ = dump(d)
+		roundTrips(t, src)
 		for _, p := range d.Processes {
 			for n := range p.All {
 				for _, flow := range n.Out {

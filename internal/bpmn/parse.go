@@ -57,6 +57,7 @@ func Parse(src []byte) (*Definitions, error) {
 		d.Problems = []Problem{unreadable(err)}
 		return d, d.Err()
 	}
+	d.root = root
 	p := newParser(d)
 	p.definitions(root)
 	d.Problems = p.sorted()

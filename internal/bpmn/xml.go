@@ -61,7 +61,16 @@ type element struct {
 	attrs       []xml.Attr
 	kids        []*element
 	text        string // character data directly inside, joined
+	at          int    // how much of the parent's text comes before
+	notes       []note
 	parent      *element
+}
+
+// note is a comment, kept only to be written again.
+type note struct {
+	at   int // how much of the text comes before
+	kids int // and how many elements
+	text string
 }
 
 // readXML builds the tree of src. The error is a Problem-shaped *malformed.
@@ -137,6 +146,10 @@ func (t *treeReader) take(token xml.Token, line int) error {
 		} else if len(bytes.TrimSpace(x)) > 0 && t.root != nil {
 			return &malformed{line, "text after the root element"}
 		}
+	case xml.Comment:
+		if t.at != nil {
+			t.at.notes = append(t.at.notes, note{len(t.texts[t.depth-1]), len(t.at.kids), string(x)})
+		}
 	case xml.Directive:
 		return &malformed{line, "a document type (<!" + firstWord(x) + "...>) is refused: entities and external files are never read; remove it"}
 	}
@@ -171,6 +184,7 @@ func (t *treeReader) open(x xml.StartElement, line int) error {
 	if t.at == nil {
 		t.root = e
 	} else {
+		e.at = len(t.texts[t.depth-1])
 		t.at.kids = append(t.at.kids, e)
 	}
 	t.at = e
