@@ -32,7 +32,7 @@ func TestQuestionsAreAnsweredAcrossBoosters(t *testing.T) {
 		t.Errorf("got %d", twice)
 	}
 	err = host.Request(t.Context(), bus.Lead("double"), -1, nil)
-	if !errs.Is(err, errs.Conflict) || err.Error() != "bus.Request: h asks for the double of -1" {
+	if !errs.Is(err, errs.Conflict) || err.Error() != "h asks for the double of -1" {
 		t.Errorf("the handler's error came back as %v", err)
 	}
 	cancel()

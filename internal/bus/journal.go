@@ -35,13 +35,13 @@ func (j *journal) Warnf(format string, args ...any) {
 		j.complain(format, args)
 	}
 }
-func (j *journal) Errorf(format string, args ...any)  { j.complain(format, args) }
-func (j *journal) Debugf(string, ...any)              {}
-func (j *journal) Tracef(string, ...any)              {}
+func (j *journal) Errorf(format string, args ...any) { j.complain(format, args) }
+func (j *journal) Debugf(string, ...any)             {}
+func (j *journal) Tracef(string, ...any)             {}
 
 // advice of the server that does not apply here: all clients are ours, and who is at the
 // other end of a route is verified by its role instead of its host name.
-var advice = []string{"Clients that are not using", "TLS certificate chain and hostname", "TLS Hostname verification disabled"}
+var advice = []string{"Clients that are not using", "TLS certificate chain and hostname"}
 
 // Fatalf notes why the server cannot run; whoever starts it asks.
 func (j *journal) Fatalf(format string, args ...any) {
