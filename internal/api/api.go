@@ -26,6 +26,7 @@ import (
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/record"
 	"github.com/paceline/paceline/internal/ticket"
 )
 
@@ -44,6 +45,7 @@ type Deps struct {
 	Org     *org.Org
 	Apps    *app.Apps
 	Tickets *ticket.Service
+	Records *record.Records
 	Checks  []Check // of /readyz
 	Nodes   func(ctx context.Context, by *org.Actor) (cluster.Overview, error)
 	Leader  func() cluster.Leader // as far as this node knows
@@ -59,6 +61,7 @@ type Server struct {
 	org     *org.Org
 	apps    *app.Apps
 	tickets *ticket.Service
+	records *record.Records
 	nodes   func(context.Context, *org.Actor) (cluster.Overview, error)
 	leader  func() cluster.Leader
 	now     func() time.Time
@@ -84,7 +87,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg.Heartbeat = 15 * time.Second
 	}
 	s := &Server{
-		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
+		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, records: deps.Records, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
 		mux: http.NewServeMux(), metrics: newMetrics(deps.Metrics),
 		readiness: &readiness{node: cfg.Node, checks: deps.Checks, now: deps.Now},
 		attempts:  newAttempts(),
@@ -109,6 +112,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerConversation()
 	s.registerNotices()
 	s.registerHistory()
+	s.registerRecords()
 	s.registerIncidents()
 	s.registerJobs()
 	s.registerNodes()

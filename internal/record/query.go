@@ -49,7 +49,7 @@ const (
 )
 
 // List lists the records that the actor may see.
-func (s *Records) List(ctx context.Context, actor *org.Actor, appName, table string, q Query) (page Page[Record], err error) {
+func (s *Records) List(ctx context.Context, actor *org.Actor, appName, table string, q Query) (page Page[Item], err error) {
 	defer errs.Wrap(&err, "record.List")
 	v, err := s.open(actor, appName, table)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Records) List(ctx context.Context, actor *org.Actor, appName, table str
 	if err != nil {
 		return page, err
 	}
-	page = Page[Record]{Items: make([]Record, len(rows)), Next: next}
+	page = Page[Item]{Items: make([]Item, len(rows)), Next: next}
 	for i, st := range rows {
 		if page.Items[i], err = s.shown(v, st); err != nil {
 			return page, err

@@ -64,8 +64,8 @@ func New(deps Deps) *Records {
 	}
 }
 
-// Record is one row of a table, as far as its reader may see it.
-type Record struct {
+// Item is one row of a table, as far as its reader may see it.
+type Item struct {
 	ID        db.ID           `json:"id"`
 	Version   int64           `json:"version" doc:"to be named by a change, so that none is made on what was not seen"`
 	Title     string          `json:"title"`
@@ -130,9 +130,9 @@ func scanStored(row db.Scanner) (*stored, error) {
 }
 
 // shown is the record with what the rights of its reader let through.
-func (s *Records) shown(v *view, st *stored) (Record, error) {
+func (s *Records) shown(v *view, st *stored) (Item, error) {
 	data, err := feel.ToJSON(v.table.Schema().Visible(v.rights, st.data))
-	return Record{
+	return Item{
 		ID: st.id, Version: st.version, Title: v.title(st), Data: data,
 		Created: db.Time(st.created), CreatedBy: s.person(st.owner, st.ownerName),
 		Updated: db.Time(st.updated), UpdatedBy: s.person(st.updater, st.lastWrite),

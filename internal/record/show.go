@@ -69,7 +69,7 @@ func (v *view) word(key, own string) string {
 
 // View is a record as its page shows it.
 type View struct {
-	Record
+	Item
 	Form FormView `json:"form"`
 	May  []string `json:"may" doc:"what the asker may do with it: change, delete"`
 }
@@ -114,7 +114,7 @@ func (s *Records) Show(ctx context.Context, actor *org.Actor, appName, table str
 			shown.May = append(shown.May, string(do))
 		}
 	}
-	if shown.Record, err = s.shown(v, st); err != nil {
+	if shown.Item, err = s.shown(v, st); err != nil {
 		return shown, err
 	}
 	rights := v.rights

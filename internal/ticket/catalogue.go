@@ -42,7 +42,7 @@ func (s *Service) Catalogue(_ context.Context, actor *org.Actor) ([]Offer, error
 
 // StartForm is the form that opens a ticket of a kind, filled with its defaults; nil when
 // the kind has none.
-func (s *Service) StartForm(_ context.Context, actor *org.Actor, name, kindID string) (view *FormView, err error) {
+func (s *Service) StartForm(ctx context.Context, actor *org.Actor, name, kindID string) (view *FormView, err error) {
 	defer errs.Wrap(&err, "ticket.StartForm")
 	if actor == nil {
 		return nil, actor.Require(org.OpenTickets)
@@ -62,5 +62,8 @@ func (s *Service) StartForm(_ context.Context, actor *org.Actor, name, kindID st
 	if err != nil {
 		return nil, err
 	}
-	return viewOf(wordsFor(actor, live), kind.Form, live.StartRights(kind.ID), vars)
+	if view, err = viewOf(wordsFor(actor, live), kind.Form, live.StartRights(kind.ID), vars); err != nil {
+		return nil, err
+	}
+	return view, s.offer(ctx, actor, live, view, live.StartRights(kind.ID))
 }

@@ -52,7 +52,7 @@ func (s *Service) Open(ctx context.Context, actor *org.Actor, draft Draft) (open
 	if err := s.mayOpen(actor, kind); err != nil {
 		return opened, err
 	}
-	vars, err := s.startValues(live, kind, draft.Data)
+	vars, err := s.startValues(ctx, actor, live, kind, draft.Data)
 	if err != nil {
 		return opened, err
 	}
@@ -76,7 +76,7 @@ func (s *Service) liveKind(name, kind string) (*app.Loaded, *app.Kind, error) {
 }
 
 // startValues checks what was sent against the start form and adds its defaults.
-func (s *Service) startValues(live *app.Loaded, kind *app.Kind, data json.RawMessage) (feel.Vars, error) {
+func (s *Service) startValues(ctx context.Context, actor *org.Actor, live *app.Loaded, kind *app.Kind, data json.RawMessage) (feel.Vars, error) {
 	sent, err := readValues("data", data)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (s *Service) startValues(live *app.Loaded, kind *app.Kind, data json.RawMes
 	if err != nil {
 		return nil, err
 	}
-	changed, err := f.Apply(form.Submission{Current: vars, Values: sent, Rights: live.StartRights(kind.ID), Now: s.now()})
+	changed, err := s.apply(ctx, actor, live, f, form.Submission{Current: vars, Values: sent, Rights: live.StartRights(kind.ID)})
 	if err != nil {
 		return nil, err
 	}

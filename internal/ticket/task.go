@@ -100,6 +100,8 @@ type FormView struct {
 	Schema json.RawMessage       `json:"schema" doc:"form-js JSON, without what is hidden"`
 	Rights map[string]form.Right `json:"rights" doc:"of each field that shows: read, edit or required"`
 	Data   json.RawMessage       `json:"data"`
+	// Choices of fields that take them from records.
+	Choices map[string][]form.Choice `json:"choices,omitempty" doc:"by path of a field that takes its choices from records: the first of them; more are found by getChoices"`
 }
 
 // ReturnTarget is a passed step.
@@ -140,7 +142,9 @@ func (s *Service) Task(ctx context.Context, actor *org.Actor, id db.ID) (v TaskV
 		v.May = append(v.May, addSigner)
 	}
 	if step.form != nil {
-		v.Form, err = viewOf(w, t.FormKey, step.rights, step.vars)
+		if v.Form, err = viewOf(w, t.FormKey, step.rights, step.vars); err == nil {
+			err = s.offer(ctx, actor, step.live, v.Form, step.rights)
+		}
 	}
 	return v, err
 }
@@ -253,7 +257,7 @@ func (s *Service) complete(ctx context.Context, actor *org.Actor, t *task, c Com
 	if err := checkOutcome(t.Outcomes, c.Outcome); err != nil {
 		return acted, err
 	}
-	vars, err := s.fill(step, c.Data)
+	vars, err := s.fill(ctx, actor, step, c.Data)
 	if err != nil {
 		return acted, err
 	}
@@ -263,7 +267,7 @@ func (s *Service) complete(ctx context.Context, actor *org.Actor, t *task, c Com
 }
 
 // fill checks what was sent with a task.
-func (s *Service) fill(st *step, data json.RawMessage) (feel.Vars, error) {
+func (s *Service) fill(ctx context.Context, actor *org.Actor, st *step, data json.RawMessage) (feel.Vars, error) {
 	sent, err := readValues("data", data)
 	if err != nil {
 		return nil, err
@@ -274,7 +278,7 @@ func (s *Service) fill(st *step, data json.RawMessage) (feel.Vars, error) {
 		}
 		return nil, nil
 	}
-	return st.form.Apply(form.Submission{Current: st.vars, Values: sent, Rights: st.rights, Now: s.now()})
+	return s.apply(ctx, actor, st.live, st.form, form.Submission{Current: st.vars, Values: sent, Rights: st.rights})
 }
 
 func checkOutcome(outcomes []string, chosen string) error {

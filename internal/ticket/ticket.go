@@ -19,6 +19,7 @@ import (
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
+	"github.com/paceline/paceline/internal/record"
 )
 
 // Service holds the use cases. What it keeps in memory is the serial numbers that this node
@@ -28,6 +29,7 @@ type Service struct {
 	apps    *app.Apps
 	org     *org.Org
 	process *process.Runtime
+	records *record.Records
 	query   *process.Query
 	newID   func() db.ID
 	ring    func(topic, key string)
@@ -46,6 +48,7 @@ type Deps struct {
 	Org     *org.Org
 	Process *process.Runtime
 	Query   *process.Query
+	Records *record.Records // choices of forms; nil: there are none
 	NewID   func() db.ID
 	// Ring tells listeners that something changed; called after commit.
 	Ring func(topic, key string)
@@ -101,7 +104,7 @@ type Person struct {
 // New makes the use cases.
 func New(deps Deps) *Service {
 	s := &Service{
-		db: deps.DB, apps: deps.Apps, org: deps.Org, process: deps.Process, query: deps.Query, newID: deps.NewID,
+		db: deps.DB, apps: deps.Apps, org: deps.Org, process: deps.Process, records: deps.Records, query: deps.Query, newID: deps.NewID,
 		numbers: newNumbers(deps.DB, deps.Now), recent: newRecent(), ring: deps.Ring, now: deps.Now,
 	}
 	s.openTasks = db.NewLookup(s.readTasks)
