@@ -55,3 +55,11 @@ bench: build tools ## throughput and cost per transition, ours beside one transa
 .PHONY: bench-inbox
 bench-inbox: tools ## inbox and counts with a million finished tickets
 	@$(GO) run ./bench inbox $(ARGS)
+
+.PHONY: bench-gateway
+bench-gateway: build tools ## our gateway beside nginx and HAProxy; writes docs/performance.md
+	@$(GO) run ./bench/gateway $(ARGS)
+
+.PHONY: conformance
+conformance: build tools ## suites that others wrote, and our varnishtest scripts; writes docs/reliability.md
+	@$(GO) run ./test/conformance $(ARGS)
