@@ -26,6 +26,7 @@ import (
 	"github.com/paceline/paceline/internal/hours"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
+	"github.com/paceline/paceline/internal/record"
 	"github.com/paceline/paceline/internal/service"
 	"github.com/paceline/paceline/internal/ticket"
 )
@@ -44,6 +45,7 @@ type Node struct {
 	connect  *connect.Connectors
 	process  *process.Runtime
 	tickets  *ticket.Service
+	records  *record.Records
 	api      *api.Server
 	listener *api.Listener
 	orgLoop  *service.Loop
@@ -92,6 +94,7 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	n.org = org.New(cfg.Org, org.Deps{DB: n.db, NewID: n.member.NewID, Now: now, Log: log, Ring: n.ring})
 	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Activated: n.activated, Ring: n.ring, Now: now, Log: log})
 	n.hours = hours.New(hours.Deps{DB: n.db, Audit: n.org.Audit, AppOf: n.appOf, UnitsOf: n.unitsOf, Ring: n.ring, Now: now})
+	n.records = record.New(record.Deps{DB: n.db, Apps: n.apps, Org: n.org, NewID: n.member.NewID, Ring: n.ring, Now: now, Log: log})
 	n.process = process.New(cfg.Process, process.Deps{
 		DB: n.db, NewID: n.member.NewID, Lease: n.member, Definitions: n.apps, Handlers: n.handlers(),
 		Assign: n.assign, Gather: n.gather, HandOver: n.handOver, Remind: n.remind, Calendars: n.hours, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
@@ -99,19 +102,19 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	query := process.NewQuery(n.db, n.apps)
 	query.Calendars = n.hours
 	n.tickets = ticket.New(ticket.Deps{
-		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query,
+		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query, Records: n.records,
 		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
 	n.api, err = api.New(
 		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Proxies: cfg.Proxies, Origins: cfg.Origins},
-		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Checks: n.checks(), Nodes: n.nodes, Leader: n.lease.Leader, Metrics: metrics, Now: now, Log: log},
+		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Leader: n.lease.Leader, Metrics: metrics, Now: now, Log: log},
 	)
 	if err != nil {
 		return nil, errors.Join(err, n.close())
 	}
 	n.listener = api.NewListener(n.api, cfg.Listen)
 	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
-	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.apps.Refresh))
+	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.refreshApps))
 	n.hourLoop = service.NewLoop(refreshEvery, n.watching("calendars", n.hours.Refresh))
 	n.measure(metrics)
 	n.measureLease(metrics)
@@ -229,7 +232,7 @@ func (n *Node) project(t *process.Transition, ch *db.Change) error { return n.ti
 
 // migrations of every subject.
 func migrations() []db.Migration {
-	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), hours.Migrations())
+	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), record.Migrations(), hours.Migrations())
 }
 
 // measure adds what a node counts beside requests.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/feel"
@@ -48,10 +49,21 @@ func (n *Node) watching(what string, refresh func(context.Context) error) func(c
 	}
 }
 
+// refreshApps reads what is active, and brings the data tables up to it.
+func (n *Node) refreshApps(ctx context.Context) error {
+	if err := n.apps.Refresh(ctx); err != nil {
+		return err
+	}
+	return n.records.Reindex(ctx)
+}
+
 // sweep removes what has no meaning any more.
 func (n *Node) sweep(ctx context.Context, _ cluster.Fence) {
 	if err := n.org.Sweep(ctx); err != nil && ctx.Err() == nil {
 		n.cfg.Log.Warn("sweep failed", "what", "sessions", "err", err)
+	}
+	if err := n.records.Sweep(ctx); err != nil && ctx.Err() == nil {
+		n.cfg.Log.Warn("sweep failed", "what", "imports", "err", err)
 	}
 	const batch = 1000
 	for {
@@ -69,6 +81,7 @@ func (n *Node) sweep(ctx context.Context, _ cluster.Fence) {
 func (n *Node) handlers() map[string]process.Handler {
 	all := n.connect.Handlers()
 	all["org.user"] = n.readUser
+	maps.Copy(all, n.records.Handlers())
 	return all
 }
 
