@@ -86,8 +86,8 @@ func (l *Loaded) Process(id string) (*bpmn.Process, *bpmn.Definitions) {
 // version has no such process.
 func (l *Loaded) DefinitionID(process string) db.ID { return l.ids[process] }
 
-// executable are the ids of the processes that can be started, in order.
-func (l *Loaded) executable() []string { return slices.Sorted(maps.Keys(l.compiled)) }
+// Processes are the ids of the processes that can be started, in order.
+func (l *Loaded) Processes() []string { return slices.Sorted(maps.Keys(l.compiled)) }
 
 // StartRights are the rights of who opens a ticket of a kind.
 func (l *Loaded) StartRights(kind string) form.Rights {

@@ -92,7 +92,7 @@ func (a *Apps) store(ctx context.Context, tx *db.Tx, by *org.Actor, l *Loaded, z
 		Author: by.ID, AuthorName: by.Name, Published: a.deps.Now().UTC().Truncate(time.Microsecond),
 	}
 	rows := []db.Row{{Table: &versionTable, Values: []any{v.ID, id, v.Number, v.Label, v.Hash, v.Size, v.Author, v.AuthorName, db.Micros(v.Published), zipped}}}
-	for _, process := range l.executable() {
+	for _, process := range l.Processes() {
 		rows = append(rows, db.Row{Table: &definitionTable, Values: []any{a.deps.NewID(), v.ID, process}})
 	}
 	return Published{Version: v, New: true}, tx.Insert(ctx, rows...)
