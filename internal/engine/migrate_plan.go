@@ -204,3 +204,6 @@ func (m *mapping) flow(f *flow) (*flow, error) {
 	}
 	return found, nil
 }
+
+// Has reports whether the process has an element or a sequence flow of the id.
+func (def *Definition) Has(id string) bool { return def.nodes[id] != nil || def.flows[id] != nil }
