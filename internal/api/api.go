@@ -25,6 +25,8 @@ import (
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/hours"
+	"github.com/paceline/paceline/internal/intake"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/record"
 	"github.com/paceline/paceline/internal/ticket"
@@ -46,26 +48,33 @@ type Deps struct {
 	Apps    *app.Apps
 	Tickets *ticket.Service
 	Records *record.Records
-	Checks  []Check // of /readyz
-	Nodes   func(ctx context.Context, by *org.Actor) (cluster.Overview, error)
-	Leader  func() cluster.Leader // as far as this node knows
-	Metrics *prometheus.Registry
-	Now     func() time.Time
-	Log     *slog.Logger
+	Hours   *hours.Hours
+	Intake  *intake.Intake
+	// Messages brings messages and signals to processes.
+	Messages Messages
+	Checks   []Check // of /readyz
+	Nodes    func(ctx context.Context, by *org.Actor) (cluster.Overview, error)
+	Leader   func() cluster.Leader // as far as this node knows
+	Metrics  *prometheus.Registry
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Server answers requests. Everything in it is set by New and then only read, except
 // events, readiness and attempts, which guard themselves.
 type Server struct {
-	cfg     Config
-	org     *org.Org
-	apps    *app.Apps
-	tickets *ticket.Service
-	records *record.Records
-	nodes   func(context.Context, *org.Actor) (cluster.Overview, error)
-	leader  func() cluster.Leader
-	now     func() time.Time
-	log     *slog.Logger
+	cfg      Config
+	org      *org.Org
+	apps     *app.Apps
+	tickets  *ticket.Service
+	hours    *hours.Hours
+	intake   *intake.Intake
+	messages Messages
+	records  *record.Records
+	nodes    func(context.Context, *org.Actor) (cluster.Overview, error)
+	leader   func() cluster.Leader
+	now      func() time.Time
+	log      *slog.Logger
 
 	mux       *http.ServeMux
 	huma      huma.API
@@ -87,7 +96,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg.Heartbeat = 15 * time.Second
 	}
 	s := &Server{
-		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, records: deps.Records, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
+		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, hours: deps.Hours, intake: deps.Intake, messages: deps.Messages, records: deps.Records, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
 		mux: http.NewServeMux(), metrics: newMetrics(deps.Metrics),
 		readiness: &readiness{node: cfg.Node, checks: deps.Checks, now: deps.Now},
 		attempts:  newAttempts(),
@@ -116,6 +125,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerIncidents()
 	s.registerJobs()
 	s.registerNodes()
+	s.registerCalendars()
+	s.registerSchedules()
+	s.registerMessages()
+	s.registerHooks()
 	s.registerEvents()
 	if err := s.renderDocument(); err != nil {
 		return nil, err
@@ -158,6 +171,7 @@ func (s *Server) registerPages(reg *prometheus.Registry) {
 	s.mux.HandleFunc("GET /livez", s.live)
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	s.mux.HandleFunc("POST /hooks/{name}", s.deliver)
 	s.mux.HandleFunc("GET /{$}", s.landing)
 	s.mux.HandleFunc("/", s.nowhere)
 }

@@ -42,6 +42,8 @@ type Deps struct {
 	// Activated is told, in the transaction that makes a version active, what its processes are, by
 	// the id that instances of them carry.
 	Activated func(ctx context.Context, tx *db.Tx, app db.ID, definitions map[db.ID]*engine.Definition) error
+	// Imported is told, in the same transaction, what the version has beside its processes.
+	Imported func(ctx context.Context, tx *db.Tx, by *org.Actor, l *Loaded) error
 	// Ring tells of a new active version after the commit: ("app", name).
 	Ring func(topic, key string)
 	Now  func() time.Time // time.Now where nil
@@ -66,6 +68,9 @@ func New(cfg Config, deps Deps) *Apps {
 	}
 	if deps.Activated == nil {
 		deps.Activated = func(context.Context, *db.Tx, db.ID, map[db.ID]*engine.Definition) error { return nil }
+	}
+	if deps.Imported == nil {
+		deps.Imported = func(context.Context, *db.Tx, *org.Actor, *Loaded) error { return nil }
 	}
 	if deps.Ring == nil {
 		deps.Ring = func(string, string) {}

@@ -143,7 +143,7 @@ func (c *collector) bundle() (*Bundle, error) {
 	}
 	if wrong != nil {
 		return nil, errs.New(errs.Invalid, "the bundle has files that do not belong there").WithDetails(wrong...).
-			WithCure("A bundle has app.yaml, forms/*.json or *.form, processes/*.bpmn or *.dmn, records/*.yaml, texts/*.yaml, and README, LICENSE, CHANGELOG.")
+			WithCure("A bundle has app.yaml, forms/*.json or *.form, processes/*.bpmn or *.dmn, records/*.yaml, texts/*.yaml, calendars/*.yaml, schedules/*.yaml, hooks/*.yaml, and README, LICENSE, CHANGELOG.")
 	}
 	return b, nil
 }
@@ -180,7 +180,7 @@ func belongs(name string) bool {
 		return ext == ".json" || ext == ".form"
 	case "processes/":
 		return ext == ".bpmn" || ext == ".dmn"
-	case "texts/", "records/":
+	case "texts/", "records/", "calendars/", "schedules/", "hooks/":
 		return ext == ".yaml"
 	}
 	return false

@@ -10,10 +10,12 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/paceline/paceline/internal/bpmn"
+	"github.com/paceline/paceline/internal/calendar"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/feel"
 	"github.com/paceline/paceline/internal/form"
+	"github.com/paceline/paceline/internal/intake"
 )
 
 // Loaded is a bundle that was read and found good: its manifest, forms, processes and
@@ -28,6 +30,10 @@ type Loaded struct {
 	Files    map[string]*bpmn.Definitions // by path: processes/leave.bpmn
 	Texts    map[string]Texts             // by language
 	Tables   map[string]*Table            // by id: records/assets.yaml is "assets"
+
+	Calendars []calendar.Spec       // named without the app
+	Schedules []intake.ScheduleSpec // the same
+	Hooks     []intake.HookSpec     // the same
 
 	formIDs  map[string]*form.Form // by the id inside the form
 	titles   map[string]*feel.Expr // by ticket kind
@@ -166,6 +172,7 @@ func Load(b *Bundle) (*Loaded, []Problem) {
 	c.texts()
 	c.manifest()
 	c.records()
+	c.extras()
 	c.steps()
 	c.translations()
 	c.loaded.tags = []language.Tag{language.Make(c.loaded.Manifest.Language)}

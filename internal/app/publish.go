@@ -174,6 +174,9 @@ func (a *Apps) activate(ctx context.Context, tx *db.Tx, by *org.Actor, action st
 	if err := a.deps.Activated(ctx, tx, db.ID(id), definitions); err != nil {
 		return err
 	}
+	if err := a.deps.Imported(ctx, tx, by, l); err != nil {
+		return err
+	}
 	return a.deps.Audit(ctx, tx, by, action, p.App, map[string]any{"version": p.Number, "hash": p.Hash, "previous": p.Previous})
 }
 

@@ -18,6 +18,7 @@ const (
 	WorkTasks      Permission = "task.work"       // claim, complete, return, delegate what one is a candidate of
 	ReadAllTickets Permission = "ticket.read_all" // see every ticket, not only one's own
 	RepairTickets  Permission = "ticket.repair"   // retry incidents, jump, cancel and reassign other people's
+	SendMessages   Permission = "message.send"    // send messages and raise signals that processes wait for
 	ReadRecords    Permission = "record.read"     // look at the tables that one may see
 	WriteRecords   Permission = "record.write"    // create, change and delete where the table lets one
 	ReadAllRecords Permission = "record.read_all" // see every record
@@ -76,6 +77,7 @@ var policy = map[Permission]rule{
 	WorkTasks:      {ScopeWrite, []string{RoleStaff, RoleBuilder, RoleOperator}},
 	ReadAllTickets: {ScopeRead, []string{RoleOperator, RoleAuditor}},
 	RepairTickets:  {ScopeAdmin, []string{RoleOperator, RoleBuilder}},
+	SendMessages:   {ScopeWrite, []string{RoleOperator, RoleBuilder}},
 	ReadRecords:    {ScopeRead, []string{RoleStaff, RoleBuilder, RoleOperator, RoleAuditor}},
 	WriteRecords:   {ScopeWrite, []string{RoleStaff, RoleBuilder, RoleOperator}},
 	ReadAllRecords: {ScopeRead, []string{RoleOperator, RoleAuditor}},

@@ -59,6 +59,15 @@ func (s *Service) Open(ctx context.Context, actor *org.Actor, draft Draft) (open
 	return s.begin(ctx, actor, live, kind, vars, draft)
 }
 
+// OpenFor is Open in the name of a login, for what opens tickets by itself.
+func (s *Service) OpenFor(ctx context.Context, login string, draft Draft) (Opened, error) {
+	actor, err := s.org.Directory().ActorFor(login)
+	if err != nil {
+		return Opened{}, err
+	}
+	return s.Open(ctx, actor, draft)
+}
+
 // liveKind finds a kind of ticket of an active version; an app's only kind need not be named.
 func (s *Service) liveKind(name, kind string) (*app.Loaded, *app.Kind, error) {
 	live, err := s.apps.Active(name)
