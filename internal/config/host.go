@@ -38,6 +38,10 @@ type Listen struct {
 	Join    string `yaml:"join,omitempty"`    // joining hosts; the bus's host, port 5171
 	Server  string `yaml:"server,omitempty"`  // the HTTP API, for gateways; :8100
 	Gateway string `yaml:"gateway,omitempty"` // the public address; :8080
+
+	// Health and metrics of the roles that have another door for their work.
+	BoosterHealth string `yaml:"booster_health,omitempty"` // 127.0.0.1:5172
+	GatewayHealth string `yaml:"gateway_health,omitempty"` // 127.0.0.1:8101
 }
 
 // Role is what a node does on its host.
@@ -114,7 +118,8 @@ func (h *Host) Validate() error {
 			refuse("roles", "there is no role "+string(role))
 		}
 	}
-	for key, address := range map[string]string{"booster": h.Listen.Booster, "route": h.Listen.Route, "join": h.Listen.Join, "server": h.Listen.Server, "gateway": h.Listen.Gateway} {
+	for key, address := range map[string]string{"booster": h.Listen.Booster, "route": h.Listen.Route, "join": h.Listen.Join, "server": h.Listen.Server, "gateway": h.Listen.Gateway,
+		"booster_health": h.Listen.BoosterHealth, "gateway_health": h.Listen.GatewayHealth} {
 		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
 			refuse("listen."+key, address+" is not [host]:port")
 		}

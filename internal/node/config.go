@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/paceline/paceline/internal/agent"
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/connect"
@@ -27,12 +28,23 @@ type Config struct {
 	DB      Database `yaml:"db"`
 	Admin   Admin    `yaml:"admin"`
 
+	// SecretKey seals the secrets of webhooks in the database; the same on every server. Empty: a file in Data.
+	SecretKey string `yaml:"secret_key" secret:"true"`
+
 	Connect connect.Config `yaml:"connect"` // what jobs of processes may reach
 	Org     org.Config     `yaml:"org"`
 	App     app.Config     `yaml:"-"`
 	Process process.Config `yaml:"-"`
 
 	Drain time.Duration `yaml:"drain"` // how long requests under way may take when the node stops; 20 s
+
+	// In a cluster of several hosts; see ForHost.
+	Role   config.Role  `yaml:"-"`
+	Host   *config.Host `yaml:"-"`
+	Secret []byte       `yaml:"-"` // of the Boosters; see join.Settings
+	Life   *agent.Life  `yaml:"-"` // where the process reports; nil: nobody asks
+	// LoseBus makes every message of the bus get lost: for tests.
+	LoseBus bool `yaml:"-"`
 
 	Version string       `yaml:"-"` // of the program
 	Log     *slog.Logger `yaml:"-"`
@@ -57,6 +69,14 @@ type Admin struct {
 // Defaults are what a node is told where nobody says otherwise.
 func Defaults() Config {
 	return Config{Data: "data", Listen: "127.0.0.1:8100", Drain: 20 * time.Second}
+}
+
+// roles are those of the node, as people read them.
+func (c *Config) roles() []string {
+	if c.Role == alone {
+		return []string{"application", "center"}
+	}
+	return []string{string(c.Role)}
 }
 
 func (c *Config) complete() error {

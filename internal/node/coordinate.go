@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"time"
 
@@ -19,18 +18,19 @@ import (
 // leader's duties, and what it needs to be ready.
 func (n *Node) coordinate(ctx context.Context) (err error) {
 	cfg, log := n.cfg, n.cfg.Log
-	n.leases, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: 4, Patience: 1500 * time.Millisecond, Version: cfg.Version, Log: log})
+	n.leases, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: 4, Patience: 1500 * time.Millisecond, Later: true, Version: cfg.Version, Log: log})
 	if err != nil {
 		return err
 	}
 	n.lease, err = cluster.NewLease(cluster.LeaseConfig{
-		Name: cfg.Name, Floor: filepath.Join(string(cfg.Data), "epoch"), Willing: n.stays,
+		Name: cfg.Name, Primary: n.primary, Shared: cfg.Role != alone, Floor: filepath.Join(string(cfg.Data), "epoch"), Willing: n.stays, Ring: n.leaseFree,
 	}, n.leases, log)
 	if err != nil {
-		return errors.Join(err, n.leases.Close())
+		return err
 	}
+	n.lease.Lead("report", n.reportLead)
 	n.lease.Lead("sweep", cluster.Repeat(sweepEvery, n.sweep))
-	n.ready = cluster.NewReadiness(checkEvery, n.member.Tell,
+	n.ready = cluster.NewReadiness(checkEvery, n.tell,
 		cluster.DatabaseCheck(n.db),
 		cluster.SchemaCheck(n.db, migrations()),
 		cluster.DiskCheck(string(cfg.Data), leastDisk),
@@ -65,7 +65,7 @@ func (n *Node) placed(context.Context) error {
 
 // checks are what /readyz shows: what was found last, which costs nothing.
 func (n *Node) checks() []api.Check {
-	var all []api.Check
+	all := []api.Check{{Name: "start", Run: n.waits.cause}}
 	for _, name := range n.ready.Names() {
 		all = append(all, api.Check{Name: name, Run: func(context.Context) error { return n.ready.Cause(name) }})
 	}
@@ -78,4 +78,12 @@ func (n *Node) nodes(ctx context.Context, by *org.Actor) (cluster.Overview, erro
 		return cluster.Overview{}, err
 	}
 	return n.lease.Look(ctx)
+}
+
+// leader is who leads, as far as this node knows.
+func (n *Node) leader() cluster.Leader {
+	if pulse := n.heard.Load(); pulse != nil {
+		return cluster.Leader{Name: pulse.Leader, Epoch: pulse.Epoch}
+	}
+	return n.lease.Leader()
 }

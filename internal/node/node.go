@@ -1,5 +1,5 @@
-// Package node makes a server out of the parts: it is the only place that knows them
-// all, and only commands know it.
+// Package node makes the process of a role out of the parts: it is the only place that
+// knows them all, and only commands know it. The table roles says what each role starts.
 //
 // What always holds: services start in the order in which New adds them and stop in
 // reverse, so the intake ends first, work under way is finished, and the database
@@ -7,10 +7,13 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,22 +21,30 @@ import (
 
 	"github.com/paceline/paceline/internal/api"
 	"github.com/paceline/paceline/internal/app"
+	"github.com/paceline/paceline/internal/bus"
 	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/connect"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/gateway"
 	"github.com/paceline/paceline/internal/hours"
+	"github.com/paceline/paceline/internal/intake"
+	"github.com/paceline/paceline/internal/join"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
 	"github.com/paceline/paceline/internal/record"
 	"github.com/paceline/paceline/internal/service"
 	"github.com/paceline/paceline/internal/ticket"
+	"github.com/paceline/paceline/internal/trust"
 )
 
-// Node is one server. Its parts are set by New; it is a service.Service.
+// Node is the process of one role. Its parts are set by New, those that its role has no
+// use for are nil; it is a service.Service.
 type Node struct {
 	cfg      Config
+	metrics  *prometheus.Registry
 	db       *db.DB
 	leases   *db.DB // for the lease, which waits for nobody
 	member   *cluster.Member
@@ -51,8 +62,25 @@ type Node struct {
 	orgLoop  *service.Loop
 	appLoop  *service.Loop
 	hourLoop *service.Loop
-	services *service.Group
-	oneTime  string // password of the user admin, when this start made it
+
+	intake     *intake.Intake
+	intakeLoop *service.Loop
+	services   *service.Group
+	oneTime    string // password of the user admin, when this start made it
+	waits      waits
+
+	// In a cluster of several hosts.
+	id        *trust.Identity
+	bus       *bus.Client
+	busServer *bus.Server
+	join      *join.Booster
+	follower  *join.Follower
+	gateway   *gateway.Gateway
+	tableLoop *service.Loop
+	heard     atomic.Pointer[bus.Pulse] // of the leader, last
+	lead      lead
+	leave     sync.Once
+	left      chan struct{} // closed when the host was removed
 }
 
 // How often a node looks for what a lost ring did not tell.
@@ -69,32 +97,68 @@ const (
 	mostSkew   = 2 * time.Second
 )
 
-// New opens the database and puts a node together. It starts nothing; Stop closes the
+// New puts a node together. It starts nothing and connects to nobody; Stop closes the
 // database also where Start was never called.
 func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	defer errs.Wrap(&err, "node.New")
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	n = &Node{cfg: cfg, services: service.NewGroup(cfg.Log)}
-	metrics := prometheus.NewRegistry()
-	now, log := time.Now, cfg.Log
-
-	if n.connect, err = connect.New(cfg.Connect, connect.Deps{Now: now, Log: log}); err != nil {
-		return nil, err
+	n = &Node{cfg: cfg, services: service.NewGroup(cfg.Log), metrics: prometheus.NewRegistry(), left: make(chan struct{})}
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if cfg.Role == config.RoleGateway {
+		err = errors.Join(n.makeBus(), n.makeGateway())
+	} else {
+		err = n.makeNode(ctx)
 	}
-	n.db, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: cfg.DB.Conns, Version: cfg.Version, Log: log})
+	if err == nil {
+		err = n.plan()
+	}
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.close())
 	}
-	n.member = cluster.New(cluster.Config{Name: cfg.Name, Roles: []string{"application", "center"}, Version: cfg.Version}, n.db, now, log)
+	return n, nil
+}
+
+// makeNode makes the parts of a role that works with the database.
+func (n *Node) makeNode(ctx context.Context) (err error) {
+	cfg := n.cfg
+	n.db, err = db.Open(ctx, db.Config{DSN: cfg.DB.DSN, Dir: string(cfg.Data), MaxConns: cfg.DB.Conns, Later: true, Version: cfg.Version, Log: cfg.Log})
+	if err != nil {
+		return err
+	}
+	n.member = cluster.New(cluster.Config{Name: cfg.Name, Roles: cfg.roles(), Version: cfg.Version, Address: n.advertised}, n.db, time.Now, cfg.Log)
+	if cfg.Role != alone {
+		if err := n.makeBus(); err != nil {
+			return err
+		}
+	}
 	if err := n.coordinate(ctx); err != nil {
-		return nil, errors.Join(err, n.db.Close())
+		return err
+	}
+	if err := n.makeUseCases(); err != nil {
+		return err
+	}
+	if cfg.Role == config.RoleBooster {
+		if err := n.makeBooster(); err != nil {
+			return err
+		}
+	}
+	n.measure(n.metrics)
+	n.measureLease(n.metrics)
+	return nil
+}
+
+// makeUseCases makes what people and programs ask for, and the door to it.
+func (n *Node) makeUseCases() (err error) {
+	cfg, now, log := n.cfg, time.Now, n.cfg.Log
+	if n.connect, err = connect.New(cfg.Connect, connect.Deps{Now: now, Log: log}); err != nil {
+		return err
 	}
 	n.org = org.New(cfg.Org, org.Deps{DB: n.db, NewID: n.member.NewID, Now: now, Log: log, Ring: n.ring})
-	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Activated: n.activated, Ring: n.ring, Now: now, Log: log})
-	n.hours = hours.New(hours.Deps{DB: n.db, Audit: n.org.Audit, AppOf: n.appOf, UnitsOf: n.unitsOf, Ring: n.ring, Now: now})
+	n.apps = app.New(cfg.App, app.Deps{DB: n.db, NewID: n.member.NewID, Audit: n.org.Audit, Activated: n.activated, Imported: n.imported, Ring: n.ring, Now: now, Log: log})
 	n.records = record.New(record.Deps{DB: n.db, Apps: n.apps, Org: n.org, NewID: n.member.NewID, Ring: n.ring, Now: now, Log: log})
+	n.hours = hours.New(hours.Deps{DB: n.db, Audit: n.org.Audit, AppOf: n.appOf, UnitsOf: n.unitsOf, Ring: n.ring, Now: now})
 	n.process = process.New(cfg.Process, process.Deps{
 		DB: n.db, NewID: n.member.NewID, Lease: n.member, Definitions: n.apps, Handlers: n.handlers(),
 		Assign: n.assign, Gather: n.gather, HandOver: n.handOver, Remind: n.remind, Calendars: n.hours, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
@@ -102,61 +166,69 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	query := process.NewQuery(n.db, n.apps)
 	query.Calendars = n.hours
 	n.tickets = ticket.New(ticket.Deps{
-		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query, Records: n.records,
+		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query,
 		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
+	if err := n.makeIntake(); err != nil {
+		return err
+	}
 	n.api, err = api.New(
 		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Proxies: cfg.Proxies, Origins: cfg.Origins},
-		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Leader: n.lease.Leader, Metrics: metrics, Now: now, Log: log},
+		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Hours: n.hours, Intake: n.intake, Messages: n.process, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Leader: n.leader, Metrics: n.metrics, Now: now, Log: log},
 	)
 	if err != nil {
-		return nil, errors.Join(err, n.close())
+		return err
 	}
 	n.listener = api.NewListener(n.api, cfg.Listen)
 	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
 	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.refreshApps))
 	n.hourLoop = service.NewLoop(refreshEvery, n.watching("calendars", n.hours.Refresh))
-	n.measure(metrics)
-	n.measureLease(metrics)
-
-	n.services.Add("database", schema{n})
-	n.services.Add("member", n.member)
-	n.services.Add("organisation", people{n})
-	n.services.Add("apps", starting(n.apps.Refresh))
-	n.services.Add("calendars", starting(n.hours.Refresh))
-	n.services.Add("organisation watch", n.orgLoop)
-	n.services.Add("apps watch", n.appLoop)
-	n.services.Add("calendars watch", n.hourLoop)
-	n.services.Add("process", n.process)
-	n.services.Add("lease", n.lease)
-	n.services.Add("http", n.listener)
-	n.services.Add("readiness", n.ready)
-	return n, nil
+	return nil
 }
 
-// Start brings the node up; when it returns, requests are taken.
+// Start brings the node up; when it returns, requests are taken. It waits for what is
+// not there yet, as long as ctx does.
 func (n *Node) Start(ctx context.Context) error { return n.services.Start(ctx) }
 
 // Stop ends the intake, finishes the work under way and closes the database.
 func (n *Node) Stop(ctx context.Context) error {
-	n.member.Tell(cluster.Drained, "")
+	if n.member != nil {
+		n.tell(cluster.Drained, "")
+	}
 	return errors.Join(n.services.Stop(ctx), n.close())
 }
 
-func (n *Node) close() error { return errors.Join(n.connect.Close(), n.leases.Close(), n.db.Close()) }
+// close gives back what New took.
+func (n *Node) close() error {
+	var failed []error
+	if n.connect != nil {
+		failed = append(failed, n.connect.Close())
+	}
+	for _, d := range []*db.DB{n.leases, n.db} {
+		if d != nil {
+			failed = append(failed, d.Close())
+		}
+	}
+	return errors.Join(failed...)
+}
 
 // Run starts the node, calls ready, and stops it when ctx ends or its row is lost.
 func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err := n.Start(ctx); err != nil {
+		if ctx.Err() != nil { // told to stop while it waited
+			err = nil
+		}
 		return errors.Join(err, n.close())
 	}
-	n.cfg.Log.Info("serving", "address", n.Addr().String(), "version", n.cfg.Version)
+	n.cfg.Log.Info("serving", "role", string(n.cfg.Role), "address", n.Addr().String(), "version", n.cfg.Version)
 	ready()
 	var lost error
 	select {
 	case <-ctx.Done():
-	case <-n.member.Lost():
+	case <-n.lost():
 		lost = errs.New(errs.Unavailable, "this node's place in the cluster was lost").WithCure("start it again; look at the database when it happens often")
+	case <-n.left:
+		lost = errRemoved
 	}
 	n.cfg.Log.Info("stopping", "limit", n.cfg.Drain)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.cfg.Drain)
@@ -164,15 +236,36 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	return errors.Join(lost, n.Stop(limit))
 }
 
-// Addr is where the API is served, after Start.
-func (n *Node) Addr() net.Addr { return n.listener.Addr() }
+func (n *Node) lost() <-chan struct{} {
+	if n.member == nil {
+		return nil
+	}
+	return n.member.Lost()
+}
+
+// Addr is where the role is reached, after Start.
+func (n *Node) Addr() net.Addr {
+	if n.gateway != nil {
+		return cmp.Or(n.gateway.Addr(), n.gateway.TLSAddr())
+	}
+	return n.listener.Addr()
+}
 
 // OneTimePassword is the password of the user admin, when this start made it and
 // nobody had chosen one: it is to be shown once.
 func (n *Node) OneTimePassword() string { return n.oneTime }
 
-// ring passes on that something changed: to what is kept in memory here, and to who listens.
+// ring passes on that something changed here: to this node, and to the others.
 func (n *Node) ring(topic, key string) {
+	n.heed(topic, key)
+	if n.bus != nil {
+		n.bus.Ring(topic, key)
+	}
+}
+
+// heed takes in that something changed, here or elsewhere: what is kept in memory is
+// read again, and who listens hears of it.
+func (n *Node) heed(topic, key string) {
 	switch topic {
 	case "org":
 		n.orgLoop.Ring()
@@ -232,12 +325,11 @@ func (n *Node) project(t *process.Transition, ch *db.Change) error { return n.ti
 
 // migrations of every subject.
 func migrations() []db.Migration {
-	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), record.Migrations(), hours.Migrations())
+	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), record.Migrations(), hours.Migrations(), intake.Migrations(), join.Migrations())
 }
 
 // measure adds what a node counts beside requests.
 func (n *Node) measure(reg *prometheus.Registry) {
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	count := func(name, help string, read func(db.Stats) int64) {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
 			func() float64 { return float64(read(n.db.Stats())) }))

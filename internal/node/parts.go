@@ -9,11 +9,16 @@ import (
 	"github.com/paceline/paceline/internal/process"
 )
 
-// schema is the service that brings the database up to date.
+// schema is the service that finds the database and brings it up to date.
 type schema struct{ *Node }
 
-// Start migrates.
-func (s schema) Start(ctx context.Context) error { return s.db.Migrate(ctx, migrations()) }
+// Start waits for the database, and migrates.
+func (s schema) Start(ctx context.Context) error {
+	if err := s.await(ctx, "the database", s.db.Ping); err != nil {
+		return err
+	}
+	return s.db.Migrate(ctx, migrations())
+}
 
 // Stop does nothing: the database is closed when everything has stopped.
 func (s schema) Stop(context.Context) error { return nil }

@@ -1,0 +1,43 @@
+package join
+
+import (
+	"context"
+	"slices"
+
+	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/errs"
+)
+
+// Told is what a host is told of itself and of the Boosters; it goes into its host file.
+type Told struct {
+	Roles    []config.Role `json:"roles"`
+	Boosters []string      `json:"boosters"` // host:port, the primary first
+}
+
+// Tell reads it. A host that is not in the cluster, any more, is errs.NotFound.
+func Tell(ctx context.Context, q db.Queryer, host string) (t Told, err error) {
+	all, err := hosts(ctx, q)
+	if err != nil {
+		return t, err
+	}
+	at := slices.IndexFunc(all, func(h Host) bool { return h.Name == host })
+	if at < 0 {
+		return t, errs.New(errs.NotFound, "the host %s is not in the cluster", host).WithCure("let it join again with a new token")
+	}
+	t.Roles = all[at].Roles
+	t.Boosters, err = boosters(ctx, q)
+	return t, err
+}
+
+// Primary is the host whose Booster leads while it is healthy: of those with that role
+// the first that joined. Empty: there is none.
+func Primary(ctx context.Context, q db.Queryer) (string, error) {
+	all, err := hosts(ctx, q)
+	for _, h := range all {
+		if slices.Contains(h.Roles, config.RoleBooster) {
+			return h.Name, err
+		}
+	}
+	return "", err
+}
