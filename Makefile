@@ -44,6 +44,10 @@ check: ## format, vet, staticcheck, shape, generated files current
 	@$(GO) mod verify >/dev/null
 	@echo "check: clean"
 
+.PHONY: sim
+sim: ## play N random models from SEED on (default 2000 from 0); a failing one is shrunk and printed
+	@$(GO) test ./internal/engine -count=1 -run '^TestSimulation$$' -sim.seed=$${SEED:-0} -sim.n=$${N:-2000}
+
 .PHONY: fuzz
 fuzz: ## fuzz each parser of hostile input, FUZZTIME each (default 30s)
 	@test/fuzz $${FUZZTIME:-30s}

@@ -43,7 +43,9 @@ func (n *node) successors() []int {
 		next = append(next, f.to.index)
 	}
 	for _, b := range n.boundary {
-		next = append(next, b.index)
+		if b.Event == nil || b.Event.Kind != bpmn.CompensationEvent { // no token leaves by that
+			next = append(next, b.index)
+		}
 	}
 	if n.link != nil {
 		next = append(next, n.link.index)

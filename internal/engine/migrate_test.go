@@ -21,7 +21,7 @@ func TestMigrateToTheSameModelChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &player{Rand: rand.New(rand.NewSource(seed)), def: def, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), open: map[engine.ID]string{}, started: map[string]int{}}
+		p := newPlayer(model{def: def, src: src}, &draws{random: rand.New(rand.NewSource(seed))})
 		if err := p.playMigrating(again); err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, src)
 		}

@@ -10,12 +10,33 @@ import (
 	"github.com/paceline/paceline/internal/engine"
 )
 
+// draws are the random decisions of one model or one act: new ones are kept, and a list of kept ones
+// makes them again. A list that was cut ends in zeros, and zero is always the simplest choice; so
+// a failing case is shrunk by cutting its lists.
+type draws struct {
+	random *rand.Rand // nil: only those kept
+	kept   []int
+	next   int
+}
+
+func (d *draws) Intn(n int) int {
+	if d.next == len(d.kept) {
+		if d.random == nil {
+			return 0
+		}
+		d.kept = append(d.kept, d.random.Intn(n))
+	}
+	d.next++
+	return d.kept[d.next-1] % n
+}
+
 // builder writes a random model that is made of well-formed blocks, so that it can always end.
 type builder struct {
-	*rand.Rand
+	*draws
 	n     int
 	nodes strings.Builder
 	tasks []string
+	pairs [][2]string // splits and their joins: one completion of the one makes one of the other
 }
 
 func (b *builder) id(kind string) string {
@@ -40,7 +61,7 @@ func (b *builder) flow(from, to, condition string) string {
 const loops = `<multiInstanceLoopCharacteristics isSequential="%v"><loopCardinality>%d</loopCardinality>%s</multiInstanceLoopCharacteristics>`
 
 func (b *builder) multi() string {
-	if b.Intn(5) > 0 {
+	if b.Intn(5) < 4 {
 		return ""
 	}
 	completion := ""
@@ -55,8 +76,8 @@ func (b *builder) block(depth int) (first, last string) {
 	if depth == 0 {
 		return b.task()
 	}
-	switch b.Intn(9) {
-	case 0, 1:
+	switch b.Intn(12) {
+	case 1, 2:
 		first, last = b.block(depth - 1)
 		for range b.Intn(2) + 1 {
 			in, out := b.block(depth - 1)
@@ -64,25 +85,43 @@ func (b *builder) block(depth int) (first, last string) {
 			last = out
 		}
 		return first, last
-	case 2:
-		return b.split("parallelGateway", depth, nil)
 	case 3:
-		return b.split("exclusiveGateway", depth, []string{"x", "y"})
+		return b.split("parallelGateway", depth, nil)
 	case 4:
-		return b.split("inclusiveGateway", depth, []string{"x", "y"})
+		return b.split("exclusiveGateway", depth, []string{"x", "y"})
 	case 5:
+		return b.split("inclusiveGateway", depth, []string{"x", "y"})
+	case 6:
 		return b.again(depth)
-	case 6, 7:
+	case 7, 8, 9:
 		return b.subProcess(depth)
-	case 8:
+	case 10:
 		return b.events(depth)
+	case 11:
+		return b.undo(depth)
 	}
 	return b.task()
 }
 
+// undo writes a compensation throw event behind a block.
+func (b *builder) undo(depth int) (string, string) {
+	first, last := b.block(depth - 1)
+	waits := b.Intn(2) == 0
+	event := b.node("intermediateThrowEvent", b.id("undo"), fmt.Sprintf(`<compensateEventDefinition waitForCompletion="%v"/>`, waits))
+	b.flow(last, event, "")
+	return first, event
+}
+
+// undone gives an activity a compensation handler.
+func (b *builder) undone(id string) {
+	boundary := b.node("boundaryEvent", b.id("boundary"), `<compensateEventDefinition/>`, fmt.Sprintf("attachedToRef=%q", id))
+	handler := b.node("userTask", b.id("handler"), "", `isForCompensation="true"`)
+	fmt.Fprintf(&b.nodes, "<association id=%q sourceRef=%q targetRef=%q/>\n", b.id("a"), boundary, handler)
+}
+
 func (b *builder) task() (string, string) {
 	switch b.Intn(6) {
-	case 0:
+	case 3:
 		id := b.node("serviceTask", b.id("work"), b.multi())
 		return id, id
 	case 1:
@@ -92,18 +131,21 @@ func (b *builder) task() (string, string) {
 		id := b.node("intermediateCatchEvent", b.id("timer"), `<timerEventDefinition><timeDuration>PT5M</timeDuration></timerEventDefinition>`)
 		return id, id
 	}
-	if b.Intn(4) == 0 {
+	if b.Intn(4) == 3 {
 		return b.approval()
 	}
 	id := b.node("userTask", b.id("user"), b.multi())
+	if b.Intn(5) == 4 {
+		b.undone(id)
+	}
 	b.tasks = append(b.tasks, id)
 	return id, id
 }
 
 func (b *builder) approval() (string, string) {
 	pick := func(of ...string) string { return of[b.Intn(len(of))] }
-	group := fmt.Sprintf(`<extensionElements><p:approval mode="%s" rule="%s" reject="%s" early="%s"/></extensionElements>`,
-		pick("parallel", "inTurn"), pick("all", "any", "60%", "2"), pick("rule", "first", "majority"), pick("true", "false"))
+	group := fmt.Sprintf(`<extensionElements><p:approval mode="%s" rule="%s" reject="%s" early="%s" returned="%s"/></extensionElements>`,
+		pick("parallel", "inTurn"), pick("all", "any", "60%", "2"), pick("rule", "first", "majority"), pick("true", "false"), pick("restart", "keep"))
 	id := b.node("userTask", b.id("group"), group, fmt.Sprintf("p:candidateUsers=%q", pick("m1,m2", "m1,m2,m3,m4")), `xmlns:p="https://paceline.dev/bpmn/1.0"`)
 	b.tasks = append(b.tasks, id)
 	return id, id
@@ -131,6 +173,7 @@ func (b *builder) split(tag string, depth int, conditions []string) (string, str
 	}
 	b.node(tag, fork, "", attr)
 	b.node(tag, join, "")
+	b.pairs = append(b.pairs, [2]string{fork, join})
 	return fork, join
 }
 
@@ -153,8 +196,12 @@ func (b *builder) subProcess(depth int) (string, string) {
 	start := b.node("startEvent", b.id("start"), "")
 	in, out := b.block(depth - 1)
 	b.flow(start, in, "")
-	thrown := b.ends(out)
-	if b.Intn(4) == 0 {
+	tag, ends := "subProcess", []string{"", `<terminateEventDefinition/>`, `<errorEventDefinition errorRef="e"/>`}
+	if b.Intn(4) == 3 {
+		tag, ends = "transaction", []string{"", `<cancelEventDefinition/>`}
+	}
+	thrown := b.ends(out, ends)
+	if b.Intn(4) == 3 {
 		esp := b.nodes
 		b.nodes = strings.Builder{}
 		s := b.node("startEvent", b.id("start"), `<signalEventDefinition signalRef="s"/>`, fmt.Sprintf(`isInterrupting="%v"`, b.Intn(2) == 0))
@@ -166,20 +213,20 @@ func (b *builder) subProcess(depth int) (string, string) {
 	}
 	inner := b.nodes.String()
 	b.nodes = outer
-	b.node("subProcess", id, b.multi()+inner)
-	if b.Intn(3) == 0 { // a branch beside, with an end of its own
+	b.node(tag, id, b.multi()+inner)
+	if b.Intn(3) == 2 { // a branch beside, with an end of its own
 		beside := b.node("boundaryEvent", b.id("boundary"), `<timerEventDefinition><timeDuration>PT7M</timeDuration></timerEventDefinition>`, fmt.Sprintf("attachedToRef=%q", id), `cancelActivity="false"`)
 		u := b.node("userTask", b.id("user"), "")
 		b.flow(beside, u, "")
 		b.flow(u, b.node("endEvent", b.id("end"), ""), "")
 	}
-	if b.Intn(2) == 0 && !thrown {
+	if b.Intn(2) == 0 && thrown == "" {
 		return id, id
 	}
 	merge := b.node("exclusiveGateway", b.id("merge"), "")
 	b.flow(id, merge, "")
-	if thrown {
-		caught := b.node("boundaryEvent", b.id("boundary"), `<errorEventDefinition errorRef="e"/>`, fmt.Sprintf("attachedToRef=%q", id))
+	if thrown != "" {
+		caught := b.node("boundaryEvent", b.id("boundary"), thrown, fmt.Sprintf("attachedToRef=%q", id))
 		b.flow(caught, merge, "")
 	}
 	boundary := b.node("boundaryEvent", b.id("boundary"), `<timerEventDefinition><timeDuration>PT20M</timeDuration></timerEventDefinition>`, fmt.Sprintf("attachedToRef=%q", id))
@@ -187,21 +234,24 @@ func (b *builder) subProcess(depth int) (string, string) {
 	return id, merge
 }
 
-// ends ends a sub-process: plainly, or by choice with a terminate or an error end event. It reports
-// whether an error may leave the sub-process.
-func (b *builder) ends(last string) (thrown bool) {
-	event := []string{"", `<terminateEventDefinition/>`, `<errorEventDefinition errorRef="e"/>`}[b.Intn(3)]
+// ends ends a sub-process: plainly, or by choice with one of the events. It gives the event that may
+// leave the sub-process, empty for none.
+func (b *builder) ends(last string, events []string) (thrown string) {
+	event := events[b.Intn(len(events))]
 	end := b.node("endEvent", b.id("end"), "")
 	if event == "" {
 		b.flow(last, end, "")
-		return false
+		return ""
 	}
 	choice := b.id("choice")
 	b.flow(last, choice, "")
 	b.flow(choice, b.node("endEvent", b.id("end"), event), "x")
 	f := b.flow(choice, end, "")
 	b.node("exclusiveGateway", choice, "", fmt.Sprintf("default=%q", f))
-	return strings.Contains(event, "error")
+	if strings.Contains(event, "terminate") {
+		return ""
+	}
+	return event
 }
 
 func (b *builder) events(depth int) (string, string) {
@@ -219,20 +269,33 @@ func (b *builder) events(depth int) (string, string) {
 
 func randomModel(t *testing.T, seed int64) (*engine.Definition, string) {
 	t.Helper()
-	b := &builder{Rand: rand.New(rand.NewSource(seed))}
+	m, err := buildModel(&draws{random: rand.New(rand.NewSource(seed))})
+	if err != nil {
+		t.Fatalf("seed %d: %v\n%s", seed, err, m.src)
+	}
+	return m.def, m.src
+}
+
+// model is a generated model with its text.
+type model struct {
+	def   *engine.Definition
+	src   string
+	pairs [][2]string
+}
+
+func buildModel(d *draws) (model, error) {
+	b := &builder{draws: d}
 	start := b.node("startEvent", "start", "")
 	in, out := b.block(3)
 	b.flow(start, in, "")
 	b.flow(out, b.node("endEvent", "end", ""), "")
-	src := `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t">
-<message id="m" name="m"/><signal id="s" name="s"/><error id="e" errorCode="E"/><process id="main" isExecutable="true">` + b.nodes.String() + `</process></definitions>`
-	file, err := bpmn.Parse([]byte(src))
-	if err != nil {
-		t.Fatalf("seed %d: %v\n%s", seed, err, src)
+	m := model{pairs: b.pairs, src: `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t">
+<message id="m" name="m"/><signal id="s" name="s"/><error id="e" errorCode="E"/><process id="main" isExecutable="true">
+` + b.nodes.String() + `</process></definitions>
+`}
+	file, err := bpmn.Parse([]byte(m.src))
+	if err == nil {
+		m.def, err = engine.Compile(file, "main")
 	}
-	def, err := engine.Compile(file, "main")
-	if err != nil {
-		t.Fatalf("seed %d: %v\n%s", seed, err, src)
-	}
-	return def, src
+	return m, err
 }
