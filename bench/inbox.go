@@ -113,7 +113,7 @@ func fill(ctx context.Context, d *db.DB, finished, open int) error {
 			SELECT id, id, id, 1, 'one', 'Approve', 2, 'request', '["approve"]', CASE WHEN id / @groups % 2 = 0 THEN @user + id / 2 % @people ELSE 0 END, '', 0, '',
 				1700000000000000 + id % 5000, 9223372036854775807, id % 3, 0, 1, id, ''
 			FROM ticket WHERE status = 'open'`,
-		`INSERT INTO task_candidate (principal, task) SELECT @group + id % @groups, id FROM task`,
+		`INSERT INTO task_candidate (principal, task, due, priority) SELECT @group + id % @groups, id, due, priority FROM task`,
 		`ANALYZE`,
 	} {
 		if _, err := d.Exec(ctx, expand(q, total, open)); err != nil {

@@ -91,19 +91,26 @@ var Tasks = &db.Table{
 	},
 }
 
-var taskDue = []string{"due"}
+var taskDue = []string{"due"} // of Tasks and of Candidates
 
 var taskAssigned = []string{"assignee", "assignee_name", "owner", "owner_name", "version"}
 
-// Candidates are the principals who may take a task.
+// Candidates are the principals who may take a task. When it is due and how urgent it is stands here too, so that
+// the queue of a group is read in that order, a page at a time; tasks without either take no place in those indexes.
 var Candidates = &db.Table{
 	Name: "task_candidate",
 	Columns: []db.Column{
 		{Name: "principal", Type: db.BigInt},
 		{Name: "task", Type: db.BigInt},
+		{Name: "due", Type: db.BigInt, Since: 45}, // Never for none
+		{Name: "priority", Type: db.Int, Since: 45},
 	},
-	Key:     []string{"principal", "task"},
-	Indexes: []db.Index{{Name: "task_candidate_task", Columns: []string{"task"}}},
+	Key: []string{"principal", "task"},
+	Indexes: []db.Index{
+		{Name: "task_candidate_task", Columns: []string{"task"}},
+		{Name: "task_candidate_due", Columns: []string{"principal", "due", "task"}, Where: "due < 9223372036854775807", Since: 45},
+		{Name: "task_candidate_priority", Columns: []string{"principal", "priority", "task"}, Where: "priority <> 0", Since: 45},
+	},
 }
 
 // Jobs are the machine work, the timers and the outbox. Queries repeat the condition of the partial
@@ -213,5 +220,11 @@ func Migrations() []db.Migration {
 	return []db.Migration{{ID: 40, Name: "processes", Up: []db.DDL{
 		db.CreateTable(Instances), db.CreateTable(Tasks), db.CreateTable(Candidates), db.CreateTable(Jobs),
 		db.CreateTable(Subscriptions), db.CreateTable(Starts), db.CreateTable(Histories), db.CreateTable(Incidents),
-	}}, {ID: 44, Name: "history calendars", Up: []db.DDL{db.AddColumns(Histories)}}}
+	}}, {ID: 44, Name: "history calendars", Up: []db.DDL{
+		db.AddColumns(Histories),
+	}}, {ID: 45, Name: "queues by due date", Up: []db.DDL{
+		db.AddColumns(Candidates),
+		db.SQL("UPDATE task_candidate SET due = (SELECT task.due FROM task WHERE task.id = task_candidate.task), " +
+			"priority = (SELECT task.priority FROM task WHERE task.id = task_candidate.task)"),
+	}}}
 }

@@ -111,7 +111,7 @@ func (w *rows) effect(ctx context.Context, effect engine.Effect) error {
 	case engine.HandOver:
 		return w.handOver(ctx, &e)
 	case engine.ChangeDue:
-		w.change.Sets = append(w.change.Sets, db.Set{Table: Tasks, Columns: taskDue, Key: []any{e.Task}, Values: []any{stamp(e.Due)}})
+		return w.changeDue(ctx, &e)
 	case engine.CloseTask:
 		w.gone(Tasks, "id", e.Task)
 		w.gone(Candidates, "task", e.Task)
@@ -164,7 +164,7 @@ func (w *rows) openTask(ctx context.Context, e *engine.OpenTask) error {
 	for _, principal := range who.Candidates {
 		if !seen[principal] {
 			seen[principal] = true
-			w.insert(Candidates, principal, e.Task)
+			w.insert(Candidates, principal, e.Task, stamp(t.Due), t.Priority)
 			w.ring("inbox", principal)
 		}
 	}
@@ -219,6 +219,17 @@ func (w *rows) changeTask(ctx context.Context, e *engine.ChangeTask) error {
 		w.ring("inbox", assignee)
 	}
 	return nil
+}
+
+// changeDue puts a task elsewhere in the queues, too. Only a transition of its instance changes who may take it, so
+// what is read here is guarded by the instance's version.
+func (w *rows) changeDue(ctx context.Context, e *engine.ChangeDue) error {
+	w.change.Sets = append(w.change.Sets, db.Set{Table: Tasks, Columns: taskDue, Key: []any{e.Task}, Values: []any{stamp(e.Due)}})
+	candidates, err := w.r.query.CandidatesOf(ctx, db.ID(e.Task))
+	for _, principal := range candidates {
+		w.change.Sets = append(w.change.Sets, db.Set{Table: Candidates, Columns: taskDue, Key: []any{principal, e.Task}, Values: []any{stamp(e.Due)}})
+	}
+	return err
 }
 
 func (w *rows) person(ctx context.Context, name string) (db.ID, string, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
@@ -95,8 +94,7 @@ func (s *Service) Inbox(ctx context.Context, actor *org.Actor, q InboxQuery) (pa
 		return page, err
 	}
 	limit := pageLimit(q.Limit)
-	query, args := s.inboxSQL(actor, q, order, limit+1)
-	items, err := db.All(ctx, s.db, s.scanItem, query, args...)
+	items, err := s.queued(ctx, actor, q, order, limit+1)
 	if err != nil {
 		return page, err
 	}
@@ -109,45 +107,46 @@ const itemColumns = process.TaskColumns + ", k.number, k.app, k.kind, k.title, k
 
 const fromTasks = "task JOIN ticket k ON k.id = task.root"
 
-// inboxSQL drives the query from the index that belongs to the queue.
-func (s *Service) inboxSQL(actor *org.Actor, q InboxQuery, order itemOrder, limit int) (string, []any) {
+// queued reads the first items of a queue, driven by the indexes that belong to it.
+func (s *Service) queued(ctx context.Context, actor *org.Actor, q InboxQuery, order itemOrder, limit int) (items []Item, err error) {
 	filter := s.itemFilter(actor, q, order)
-	var b builder
-	b.add("SELECT " + itemColumns + " FROM ")
-	switch {
-	case q.Queue == Mine:
-		b.add(fromTasks+" WHERE task.assignee = ? AND task.assignee <> 0", actor.ID)
-	case order.byID():
-		b.add("(")
-		nearest(&b, actor, filter, order, limit)
-		b.add(") m JOIN task ON task.id = m.task JOIN ticket k ON k.id = task.root WHERE task.assignee = 0")
-	default:
-		b.add("(SELECT DISTINCT c.task, task.due, task.priority FROM task_candidate c JOIN task ON task.id = c.task")
-		if filter.text != "" {
-			b.add(" JOIN ticket k ON k.id = task.root")
-		}
-		b.add(" WHERE c.principal IN (?) AND task.assignee = 0", db.In(actor.Principals))
-		b.join(filter.on("task.id", "c.task"))
-		b.add(" ORDER BY "+strings.ReplaceAll(order.by, "task.id", "c.task")+" {limit}) m", limit)
-		b.add(" JOIN task ON task.id = m.task JOIN ticket k ON k.id = task.root WHERE task.assignee = 0")
+	if q.Queue == Mine {
+		var b builder
+		b.add("SELECT "+itemColumns+" FROM "+fromTasks+" WHERE task.assignee = ? AND task.assignee <> 0", actor.ID)
+		b.join(filter)
+		b.add(" ORDER BY "+order.by+" {limit}", limit)
+		return db.All(ctx, s.db, s.scanItem, b.text, b.args...)
 	}
-	b.join(filter)
-	b.add(" ORDER BY "+order.by+" {limit}", limit)
-	return b.text, b.args
+	for _, st := range order.stretches {
+		b := nearest(actor, filter, st, limit-len(items))
+		b.add(" ORDER BY "+order.by+" {limit}", limit-len(items))
+		more, err := db.All(ctx, s.db, s.scanItem, b.text, b.args...)
+		if err != nil {
+			return nil, err
+		}
+		if items = append(items, more...); len(items) >= limit {
+			break
+		}
+	}
+	return items, nil
 }
 
-// nearest reads candidates per principal, each in the order of its index and no further
+// nearest reads the free tasks of one stretch per principal, each in the order of its index and no further
 // than a page, so a group with a hundred thousand tasks costs as much as one with fifty.
-func nearest(b *builder, actor *org.Actor, filter builder, order itemOrder, limit int) {
+func nearest(actor *org.Actor, filter builder, st stretch, limit int) (b builder) {
+	b.add("SELECT " + itemColumns + " FROM (")
+	own := filter.on("task.id", "c.task").on("task.due", "c.due").on("task.priority", "c.priority")
 	for i, principal := range actor.Principals {
 		if i > 0 {
 			b.add(" UNION ")
 		}
 		b.add("SELECT * FROM (SELECT c.task FROM task_candidate c JOIN task ON task.id = c.task JOIN ticket k ON k.id = task.root"+
-			" WHERE c.principal = ? AND task.assignee = 0", principal)
-		b.join(filter.on("task.id", "c.task"))
-		b.add(" ORDER BY c.task"+order.direction+" {limit}) p"+strconv.Itoa(i), limit)
+			" WHERE c.principal = ?"+st.where+" AND task.assignee = 0", principal)
+		b.join(own)
+		b.add(" ORDER BY "+st.by+" {limit}) p"+strconv.Itoa(i), limit)
 	}
+	b.add(") m JOIN task ON task.id = m.task JOIN ticket k ON k.id = task.root WHERE task.assignee = 0")
+	return b
 }
 
 // itemFilter is what the query's filters and its cursor add to the condition.

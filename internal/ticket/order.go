@@ -16,12 +16,20 @@ import (
 type itemOrder struct {
 	sort      Sort
 	by        string // ORDER BY
-	direction string // of the id
+	stretches []stretch
 	after     string // condition that leaves out the pages before; empty on the first
 	afterArgs []any
 }
 
-func (o itemOrder) byID() bool { return o.sort == Newest || o.sort == Oldest }
+// A stretch is a part of a group's queue that one index has in order. What has no due date or no
+// priority stands behind what has one, in an index of its own.
+type stretch struct {
+	where string // condition that the index needs
+	by    string // ORDER BY
+}
+
+// never is process.Never in the text of a query, which has to repeat the condition of a partial index.
+const never = "9223372036854775807"
 
 // order reads the sort and the cursor of a query.
 func (q InboxQuery) order() (itemOrder, error) {
@@ -29,13 +37,18 @@ func (q InboxQuery) order() (itemOrder, error) {
 	var past string
 	switch q.Sort {
 	case "", Newest:
-		o.sort, o.by, o.direction = Newest, "task.id DESC", " DESC"
+		o.sort, o.by = Newest, "task.id DESC"
+		o.stretches = []stretch{{by: "c.task DESC"}}
 	case Oldest:
 		o.by = "task.id"
+		o.stretches = []stretch{{by: "c.task"}}
 	case DueDate:
-		o.by, past = "task.due, task.id", "(task.due > ? OR task.due = ? AND task.id > ?)"
+		o.by, past = "task.due, task.id", "task.due >= ? AND (task.due > ? OR task.id > ?)"
+		o.stretches = []stretch{{" AND c.due < " + never, "c.due, c.task"}, {" AND c.due = " + never, "c.task"}}
 	case Urgent:
-		o.by, past = "task.priority DESC, task.id", "(task.priority < ? OR task.priority = ? AND task.id > ?)"
+		o.by, past = "task.priority DESC, task.id", "task.priority <= ? AND (task.priority < ? OR task.id > ?)"
+		o.stretches = []stretch{{" AND c.priority <> 0 AND c.priority > 0", "c.priority DESC, c.task"}, {" AND c.priority = 0", "c.task"},
+			{" AND c.priority <> 0 AND c.priority < 0", "c.priority DESC, c.task"}}
 	default:
 		return o, errs.New(errs.Invalid, "sort %q is not known", q.Sort).WithCure("use newest, oldest, due or priority")
 	}
