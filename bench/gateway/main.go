@@ -29,6 +29,7 @@ type options struct {
 	length  time.Duration
 	clients int
 	only    string
+	what    string
 }
 
 func main() {
@@ -38,7 +39,8 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each measurement")
 	flag.DurationVar(&o.length, "for", 5*time.Second, "length of one round")
 	flag.IntVar(&o.clients, "clients", 64, "connections that are kept")
-	flag.StringVar(&o.only, "only", "", "measure only cases and proxies whose name contains this")
+	flag.StringVar(&o.only, "only", "", "measure only proxies whose name contains this, and the baseline")
+	flag.StringVar(&o.what, "case", "", "measure only cases whose name contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -72,6 +74,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	defer w.end()
 	var text strings.Builder
 	for _, c := range cases {
+		if !strings.Contains(c.name, o.what) {
+			continue
+		}
 		results := make(map[string][]result)
 		for round := range o.rounds {
 			order := slices.Clone(w.proxies)
@@ -79,7 +84,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 				slices.Reverse(order)
 			}
 			for _, p := range order {
-				if o.only != "" && !strings.Contains(p.name, o.only) && p.name != baseline {
+				if o.only != "" && !strings.Contains(p.name, o.only) && !strings.HasPrefix(p.name, baseline) {
 					continue
 				}
 				r, err := w.measure(ctx, p, c.path, c.secure)

@@ -58,6 +58,7 @@ func plain(b *testing.B, size int) string {
 func benchGateway(b *testing.B, size int, edit func(*gateway.Config)) {
 	cfg := gateway.Defaults()
 	cfg.Listen, cfg.Admin, cfg.AccessLog = "127.0.0.1:0", "", false
+	cfg.AccessTo = io.Discard
 	cfg.Table = gateway.Table{
 		Routes: []gateway.Route{{App: "app", Pool: "app"}},
 		Pools:  map[string]upstream.Config{"app": {Servers: []upstream.ServerConfig{{Address: plain(b, size)}, {Address: plain(b, size)}}}},
@@ -110,6 +111,9 @@ func benchGateway(b *testing.B, size int, edit func(*gateway.Config)) {
 func BenchmarkGateway(b *testing.B) {
 	b.Run("1KB", func(b *testing.B) { benchGateway(b, 1<<10, func(*gateway.Config) {}) })
 	b.Run("1KB with access log", func(b *testing.B) { benchGateway(b, 1<<10, func(c *gateway.Config) { c.AccessLog = true }) })
+	b.Run("1KB net/http", func(b *testing.B) {
+		benchGateway(b, 1<<10, func(c *gateway.Config) { c.Front = gateway.FrontStandard })
+	})
 	b.Run("100KB", func(b *testing.B) { benchGateway(b, 100<<10, func(*gateway.Config) {}) })
 	b.Run("ip_hash", func(b *testing.B) {
 		benchGateway(b, 1<<10, func(c *gateway.Config) {

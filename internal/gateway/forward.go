@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,14 +35,15 @@ func (g *Gateway) forward(v *visit, c client) {
 	buf := headBuffers.Get().(*[]byte)
 	defer headBuffers.Put(buf)
 	*buf = v.sentHead((*buf)[:0], body.length, body.body != nil, key)
-	req := upstream.Request{
+	req := &v.request
+	*req = upstream.Request{
 		Method: v.method, Head: *buf, Body: body.body, Repeat: repeat,
-		Path: v.path, Client: v.client, Timeouts: v.route.Timeouts,
+		Path: v.path, Client: v.client, Timeouts: v.route.Timeouts, Caller: v.caller,
 	}
 	if v.fields.cookie {
 		req.Cookie = v.cookie(upstream.CookieName)
 	}
-	resp, err := v.route.pool.Do(v.ctx, &req)
+	resp, err := v.route.pool.Do(v.ctx, req)
 	if err != nil {
 		g.failUpstream(v, c, err)
 		return
@@ -82,7 +84,7 @@ func (v *visit) replay() (repeat bool, key string) {
 // cookie is the value of the first cookie with the name.
 func (v *visit) cookie(name string) string {
 	for _, f := range v.head.Fields {
-		if !f.Is("cookie") {
+		if !f.Is("cookie") || !bytes.Contains(f.Value, []byte(name)) {
 			continue
 		}
 		for pair := range strings.SplitSeq(string(f.Value), ";") {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/gateway/http1"
+	"github.com/paceline/paceline/internal/gateway/upstream"
 )
 
 // relay is a client's connection over HTTP/1.1 that we read and answer ourselves, without
@@ -18,7 +19,8 @@ import (
 // small, fields are never put into a map, and large answers go from socket to socket in the
 // kernel.
 //
-// Only state and visits are looked at by others, who may also close the connection.
+// Only state and visits are looked at by others, who may also close the connection, end ctx
+// and then tell caller.
 type relay struct {
 	front  *front
 	conn   net.Conn     // may be TLS
@@ -28,6 +30,7 @@ type relay struct {
 	secure bool
 	ctx    context.Context
 	cancel context.CancelFunc
+	caller upstream.Caller
 	state  atomic.Int32
 	visits atomic.Uint64 // counts them
 	seen   bool          // visit is not the first one
@@ -86,7 +89,7 @@ func (c *relay) serve() {
 func (c *relay) begin(why *refusal) {
 	c.visits.Add(1)
 	v := &c.visit
-	*v = visit{ctx: c.ctx, head: &c.head, proto: "HTTP/1.1", peer: c.peer, secure: c.secure, began: time.Now(), refusal: why,
+	*v = visit{ctx: c.ctx, head: &c.head, proto: "HTTP/1.1", peer: c.peer, secure: c.secure, caller: &c.caller, began: time.Now(), refusal: why,
 		fields: fields{kinds: v.fields.kinds}, close: c.head.Close}
 	if c.head.Minor == 0 {
 		v.proto = "HTTP/1.0"

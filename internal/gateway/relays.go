@@ -82,6 +82,7 @@ func (rs *relays) watch(ctx context.Context) {
 		for c, n := range busy {
 			if last, was := before[c]; was && last == n && c.socket != nil && hungUp(c.socket) {
 				c.cancel()
+				c.caller.Gone()
 			}
 		}
 	}
@@ -101,6 +102,7 @@ func (rs *relays) stop() {
 func (rs *relays) cut() {
 	rs.each(func(c *relay) {
 		c.cancel()
+		c.caller.Gone()
 		c.conn.Close()
 	})
 }

@@ -33,14 +33,16 @@ type visit struct {
 	id      []byte // of the request, in log, server and answer
 	ownID   [13]byte
 
-	began  time.Time
-	route  *route
-	server string
-	tries  int
-	status int
-	bytes  int64
-	cause  string
-	close  bool // no other request is taken on this connection
+	caller  *upstream.Caller // nil: ctx is all
+	request upstream.Request // what the pool gets
+	began   time.Time
+	route   *route
+	server  string
+	tries   int
+	status  int
+	bytes   int64
+	cause   string
+	close   bool // no other request is taken on this connection
 }
 
 // client is the front's side of a visit. Read gives the content of the request's body.

@@ -25,6 +25,7 @@ type conn struct {
 	head   http1.Head
 	chunks http1.Chunks
 	left   int64 // of a body with a known length
+	resp   Response
 
 	readBy, writeBy time.Time // the deadlines that are set
 
@@ -32,6 +33,7 @@ type conn struct {
 	net     net.Conn // nil while connecting
 	abandon context.CancelFunc
 	kind    kind
+	caller  *Caller
 	why     error // why it was cut; nil: it was not
 }
 
@@ -50,6 +52,11 @@ var buffers = sync.Pool{New: func() any { return new([bufSize]byte) }}
 func (c *conn) cut(why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cutNow(why)
+}
+
+// cutNow is cut with the lock held.
+func (c *conn) cutNow(why error) {
 	if c.why != nil {
 		return
 	}
@@ -59,6 +66,14 @@ func (c *conn) cut(why error) {
 	} else if c.abandon != nil {
 		c.abandon()
 	}
+}
+
+// serves says whose request the connection carries.
+func (c *conn) serves(cl *Caller) {
+	c.mu.Lock()
+	c.caller = cl
+	c.mu.Unlock()
+	cl.at.Store(c)
 }
 
 // carries says what the connection is used for from now on.

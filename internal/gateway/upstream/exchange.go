@@ -76,32 +76,47 @@ func (j *journey) try(ctx context.Context, s *Server, fresh bool) (*Response, *f
 		c.carries(patient)
 	}
 	var stop func() bool
-	if ctx.Done() != nil {
+	if cl := j.req.Caller; cl != nil {
+		c.serves(cl)
+	} else if ctx.Done() != nil {
 		stop = context.AfterFunc(ctx, func() { c.cut(ErrCanceled) })
 	}
-	fail := func(err error, sent bool) (*Response, *failure) {
-		err = c.cause(err)
-		f := &failure{err: err, sent: sent, cut: errors.Is(err, errCut)}
-		f.stale = sent && c.reused && c.head.Status == 0 && c.r == c.w && !f.cut && !isTimeout(err) && !errors.Is(err, ErrCanceled)
-		if stop != nil {
-			stop()
-		}
-		s.release(c, false)
-		return nil, f
+	sent, err := j.exchange(ctx, c)
+	if err == nil {
+		c.resp.stop = stop
+		s.worked()
+		return &c.resp, nil
 	}
+	err = c.cause(err)
+	f := &failure{err: err, sent: sent, cut: errors.Is(err, errCut)}
+	f.stale = sent && c.reused && c.head.Status == 0 && c.r == c.w && !f.cut && !isTimeout(err) && !errors.Is(err, ErrCanceled)
+	if stop != nil {
+		stop()
+	}
+	s.release(c, false)
+	return nil, f
+}
+
+// exchange sends the request and reads the head of the answer into c.resp, with all of it
+// when it is small.
+func (j *journey) exchange(ctx context.Context, c *conn) (sent bool, err error) {
+	s := c.server
 	if s.gone.Load() { // it was chosen just before it went down, and came too late to be cut
-		return fail(errCut, false)
+		return false, errCut
+	}
+	if err := ctx.Err(); err != nil {
+		return false, ErrCanceled
 	}
 	if c.net == nil {
 		if err := c.dial(ctx, j.req.Timeouts.Connect); err != nil {
-			return fail(err, false)
+			return false, err
 		}
 	}
 	c.r, c.w, c.head.Status = 0, 0, 0
 	wrote := c.write(j.req)
 	var client *ClientError
-	if errors.As(wrote, &client) {
-		return fail(wrote, true)
+	if wrote != nil && errors.As(wrote, &client) {
+		return true, wrote
 	}
 	timeout := j.req.Timeouts.Read
 	if wrote != nil { // the server may have answered and closed before it had read all
@@ -111,15 +126,14 @@ func (j *journey) try(ctx context.Context, s *Server, fresh bool) (*Response, *f
 		if wrote != nil {
 			err = wrote
 		}
-		return fail(err, true)
+		return true, err
 	}
-	resp := &Response{Head: &c.head, Server: s, conn: c, stop: stop, timeouts: j.req.Timeouts, broken: wrote != nil}
-	if err := resp.hold(); err != nil {
-		resp.dropHeld()
-		return fail(err, true)
+	c.resp = Response{Head: &c.head, Server: s, conn: c, timeouts: j.req.Timeouts, broken: wrote != nil}
+	if err := c.resp.hold(); err != nil {
+		c.resp.dropHeld()
+		return true, err
 	}
-	s.worked()
-	return resp, nil
+	return true, nil
 }
 
 // mayRepeat says whether the request can be sent once more after it was sent.

@@ -193,6 +193,7 @@ func (s *Server) release(c *conn, keep bool) {
 	s.mu.Lock()
 	delete(s.busy, c)
 	c.mu.Lock()
+	c.caller = nil
 	keep = keep && c.why == nil && !s.retired && len(s.idle) < s.pool.config().Idle
 	c.kind = exchange
 	c.mu.Unlock()

@@ -22,6 +22,7 @@ package upstream
 import (
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -62,6 +63,25 @@ type Request struct {
 	Cookie string     // for cookie affinity: what the client sent, unchecked
 
 	Timeouts Timeouts
+	Caller   *Caller // nil: the end of the context is all that tells of a client that went away
+}
+
+// Caller lets a front end its requests, one at a time, when it finds that their client went
+// away. It spares the cost of watching a context for each request; the front ends the
+// context first, for a request that is not at a server just then.
+type Caller struct{ at atomic.Pointer[conn] }
+
+// Gone cuts off what is at a server.
+func (cl *Caller) Gone() {
+	c := cl.at.Load()
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.caller == cl { // else the connection carries another's request by now
+		c.cutNow(ErrCanceled)
+	}
 }
 
 // Timeouts are between two successive operations, as nginx means them, not for the
