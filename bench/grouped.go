@@ -85,7 +85,7 @@ func (p *peer) change(in *instance) *db.Change {
 		Sets:   []db.Set{{Table: tickets, Columns: touched, Key: []any{in.id}, Values: []any{p.now, "open", process.Never}}},
 	}
 	in.version, in.task = in.version+1, next
-	ch.Inserts = []db.Row{p.historyRow(in), p.taskRow(in), {Table: process.Candidates, Values: []any{int64(7), in.task}}}
+	ch.Inserts = []db.Row{p.historyRow(in), p.taskRow(in), {Table: process.Candidates, Values: []any{int64(7), in.task, process.Never, 0}}}
 	ch.Ignores = []db.Row{p.readerRow(in)}
 	return ch
 }

@@ -140,7 +140,7 @@ func (p *peer) step(ctx context.Context, in *instance) error {
 		if _, err := tx.InsertIgnore(ctx, p.readerRow(in)); err != nil {
 			return err
 		}
-		return tx.Insert(ctx, p.historyRow(in), p.taskRow(in), db.Row{Table: process.Candidates, Values: []any{int64(7), in.task}})
+		return tx.Insert(ctx, p.historyRow(in), p.taskRow(in), db.Row{Table: process.Candidates, Values: []any{int64(7), in.task, process.Never, 0}})
 	})
 }
 
