@@ -73,7 +73,7 @@ change: [own]
 delete: [own]
 `
 
-const process = `<?xml version="1.0" encoding="UTF-8"?>
+const storeModel = `<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" id="d" targetNamespace="t">
   <process id="store" isExecutable="true"><startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="e"/><endEvent id="e"/></process>
 </definitions>`
@@ -85,7 +85,7 @@ func folder(id string, changed map[string]string) fstest.MapFS {
 		"forms/note.json":      notesForm,
 		"records/parts.yaml":   partsTable,
 		"records/notes.yaml":   notesTable,
-		"processes/store.bpmn": strings.ReplaceAll(process, `"store"`, `"`+id+`"`),
+		"processes/store.bpmn": strings.ReplaceAll(storeModel, `"store"`, `"`+id+`"`),
 	}
 	for name, text := range changed {
 		files[name] = text
