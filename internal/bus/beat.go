@@ -118,11 +118,7 @@ func (w *walker) silence(now time.Time) {
 
 // home goes back to the primary once that has been reachable twice in a row.
 func (w *walker) home(ctx context.Context) {
-	at, _ := w.route.where()
-	w.mu.Lock()
-	banned := time.Now().Before(w.banned)
-	w.mu.Unlock()
-	if at <= 0 || banned || !w.reachable(ctx) {
+	if !w.away(time.Now()) || !w.reachable(ctx) {
 		w.good = 0
 		return
 	}
@@ -132,13 +128,22 @@ func (w *walker) home(ctx context.Context) {
 	}
 }
 
+// away says whether the client is elsewhere than at the primary, and nothing speaks
+// against going back.
+func (w *walker) away(now time.Time) bool {
+	at, _ := w.route.where()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return at > 0 && !now.Before(w.banned)
+}
+
 // turn drops the connection for one to another place of the list.
 func (w *walker) turn(to int) {
+	w.route.turn(to)
 	conn, err := w.connection()
 	if err != nil {
 		return
 	}
-	w.route.turn(to)
 	if err := conn.ForceReconnect(); err != nil {
 		w.log.Debug("bus: cannot turn", "err", err)
 	}

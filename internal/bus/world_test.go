@@ -23,20 +23,31 @@ type world struct {
 	*testing.T
 	*trusttest.Cluster
 	log *slog.Logger
+	ids map[string]*trust.Identity
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	return &world{t, trusttest.New(t), log}
+	return &world{t, trusttest.New(t), log, map[string]*trust.Identity{}}
+}
+
+// identity of a host, always the same one.
+func (w *world) identity(name string, kind trust.Kind) *trust.Identity {
+	w.Helper()
+	if w.ids[name] == nil {
+		w.ids[name] = w.Host(name, kind)
+	}
+	return w.ids[name]
 }
 
 // booster starts the server of a Booster that dials those that are there already.
 func (w *world) booster(name string, peers ...*bus.Server) *bus.Server {
 	w.Helper()
-	cfg := bus.ServerConfig{Identity: w.Host(name, trust.Booster), Listen: "127.0.0.1:0", Route: "127.0.0.1:0"}
+	cfg := bus.ServerConfig{Identity: w.identity(name, trust.Booster), Listen: "127.0.0.1:0", Route: "127.0.0.1:0"}
 	for _, p := range peers {
 		cfg.Peers = append(cfg.Peers, p.RouteAddr())
 	}
@@ -49,13 +60,13 @@ func (w *world) booster(name string, peers ...*bus.Server) *bus.Server {
 // host starts a client of a host with a name of its own.
 func (w *world) host(name string, boosters ...*bus.Server) *bus.Client {
 	w.Helper()
-	return w.client(bus.Config{Identity: w.Host(name, trust.Host), Boosters: addresses(boosters)})
+	return w.client(bus.Config{Identity: w.identity(name, trust.Host), Boosters: addresses(boosters)})
 }
 
-// leader starts a client of a Booster, on the Booster's own server.
+// own starts a client of a Booster, on the Booster's own server.
 func (w *world) own(name string, s *bus.Server) *bus.Client {
 	w.Helper()
-	return w.client(bus.Config{Identity: w.Host(name, trust.Booster), Own: s})
+	return w.client(bus.Config{Identity: w.identity(name, trust.Booster), Own: s})
 }
 
 func (w *world) client(cfg bus.Config) *bus.Client {
