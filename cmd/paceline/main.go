@@ -30,6 +30,11 @@ type commands struct {
 	Serve serveCmd `cmd:"" help:"Run a server."`
 	Demo  demoCmd  `cmd:"" help:"Run a server with sample apps and people."`
 
+	Start   startCmd   `cmd:"" help:"Run a host of a cluster, or one of its roles."`
+	Stop    stopCmd    `cmd:"" help:"Stop a host of a cluster, or one of its roles."`
+	Restart restartCmd `cmd:"" help:"Restart the roles of a host, or one of them."`
+	Status  statusCmd  `cmd:"" help:"Show how the roles of this host are, and what they wait for."`
+
 	Gateway gatewayCmd `cmd:"" help:"Spread requests over servers that may come, go and die."`
 
 	Login  loginCmd  `cmd:"" help:"Sign in to a server and keep a token."`

@@ -66,11 +66,7 @@ type Agent struct {
 
 	mu   sync.Mutex // guards the rest
 	life *Life      // nil: not started
-	told []Exit     // the last ones, for who could not be told
 }
-
-// keptExits is how many ends are told again when a Booster is reached again.
-const keptExits = 20
 
 // New makes an Agent that looks after nothing yet.
 func New(cfg Config, deps Deps) (*Agent, error) {
@@ -80,12 +76,15 @@ func New(cfg Config, deps Deps) (*Agent, error) {
 	if cfg.Grace == 0 {
 		cfg.Grace = 30 * time.Second
 	}
+	if deps.Exited == nil {
+		deps.Exited = func(Exit) {}
+	}
 	a := &Agent{cfg: cfg, deps: deps, done: make(chan struct{})}
 	a.local = newLocal(socketPath(cfg.Dir), a.Do, deps.Log)
 	for _, role := range config.Roles {
 		c := &child{
 			role: role, dir: cfg.Dir, host: cfg.Host.Name, program: cfg.Program(role), env: cfg.Env, grace: cfg.Grace,
-			log: deps.Log, exited: a.exited, bell: make(chan struct{}, 1), pace: pace{Pacing: cfg.Pacing.complete()},
+			log: deps.Log, exited: deps.Exited, bell: make(chan struct{}, 1), pace: pace{Pacing: cfg.Pacing.complete()},
 			want: cfg.Host.Has(role), since: time.Now(), changed: make(chan struct{}),
 		}
 		a.roles = append(a.roles, c)
@@ -135,24 +134,6 @@ func (a *Agent) Stop(ctx context.Context) error {
 
 // Done is closed when somebody has ordered the Agent to end.
 func (a *Agent) Done() <-chan struct{} { return a.done }
-
-// exited keeps an end, and tells it.
-func (a *Agent) exited(e Exit) {
-	a.mu.Lock()
-	a.told = recent(append(a.told, e), keptExits)
-	a.mu.Unlock()
-	if a.deps.Exited != nil {
-		a.deps.Exited(e)
-	}
-}
-
-// Exits are the last ends, to be told again to those who may have missed them: that a
-// node is dead in an epoch stays true.
-func (a *Agent) Exits() []Exit {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.told)
-}
 
 // Do carries out an order. It returns when what was to stop has stopped and what was to
 // start is started, not when that is ready.

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -62,12 +61,4 @@ func (p *pace) steady() { p.ends = 0 }
 // jitter gives a pause or take a fifth, so that the hosts of a cluster do not march in step.
 func jitter(pause time.Duration) time.Duration {
 	return pause*4/5 + rand.N(pause*2/5+1)
-}
-
-// recent keeps the last so many of a list.
-func recent[T any](list []T, most int) []T {
-	if len(list) > most {
-		return slices.Clone(list[len(list)-most:])
-	}
-	return list
 }

@@ -1,0 +1,250 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/paceline/paceline/internal/agent"
+	"github.com/paceline/paceline/internal/bus"
+	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/join"
+	"github.com/paceline/paceline/internal/service"
+	"github.com/paceline/paceline/internal/trust"
+)
+
+// AgentConfig is what the Agent of a host is told beside the host file.
+type AgentConfig struct {
+	Data    config.Dir
+	Program func(config.Role) []string // see agent.Config
+	Env     []string
+	Grace   time.Duration // see agent.Config
+	Pacing  agent.Pacing
+	Version string
+	Log     *slog.Logger
+}
+
+// Agent is the process of a host that looks after its other processes: the supervisor
+// and its ties to the cluster. It is started and stopped by Run.
+type Agent struct {
+	*agent.Agent
+	cfg      AgentConfig
+	host     *config.Host
+	bus      *bus.Client
+	teller   *teller
+	self     presence
+	services *service.Group
+	double   chan struct{} // closed when another Agent of that name was there before
+}
+
+// presence is how an Agent shows that it is there.
+type presence struct {
+	Instance string    `json:"instance"` // random
+	Started  time.Time `json:"started"`
+}
+
+// How an Agent looks after its ties.
+const (
+	meetWithin  = 2 * time.Second // for a Booster to be found at the start
+	doubleEvery = 5 * time.Second
+	followEvery = 5 * time.Second
+	verbWho     = "who"
+)
+
+// NewAgent makes the Agent of the host that the data directory belongs to.
+func NewAgent(cfg AgentConfig) (a *Agent, err error) {
+	defer errs.Wrap(&err, "node.NewAgent")
+	a = &Agent{cfg: cfg, services: service.NewGroup(cfg.Log), double: make(chan struct{})}
+	a.self = presence{Instance: rand.Text(), Started: time.Now().UTC()}
+	if a.host, err = config.LoadHost(cfg.Data); err != nil {
+		return nil, err
+	}
+	id, err := trust.Open(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	a.teller = newTeller(cfg.Log)
+	met := make(chan struct{}, 1)
+	a.bus, err = bus.New(bus.Config{Identity: id, Boosters: a.host.Boosters, Beat: a.beat, Changed: func(_ string, ok bool) {
+		if ok {
+			a.teller.connected()
+			select {
+			case met <- struct{}{}:
+			default:
+			}
+		}
+	}}, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	a.teller.bus = a.bus
+	a.Agent, err = agent.New(agent.Config{
+		Dir: cfg.Data, Host: a.host, Version: cfg.Version, Program: cfg.Program, Env: cfg.Env, Grace: cfg.Grace, Pacing: cfg.Pacing,
+	}, agent.Deps{Log: cfg.Log, Exited: a.teller.ended, Booster: a.booster})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.answer(); err != nil {
+		return nil, err
+	}
+	a.services.Add("bus", a.bus)
+	a.services.Add("double", starting(func(ctx context.Context) error { return a.refuseDouble(ctx, met) }))
+	a.services.Add("teller", a.teller.loop)
+	a.services.Add("roles", a.Agent)
+	a.services.Add("double watch", service.NewLoop(doubleEvery, a.watchDouble))
+	a.services.Add("follow", service.NewLoop(followEvery, a.follow))
+	a.services.Add("certificate", trust.NewRenewal(id, 0, a.sign, time.Now, cfg.Log))
+	return a, nil
+}
+
+// Run starts the host, calls ready, and runs until it is told to stop. When ctx ends it
+// stops the roles, in reverse order; ordered to stop alone it leaves them running.
+func (a *Agent) Run(ctx context.Context, ready func()) error {
+	whole := context.WithoutCancel(ctx)
+	if err := a.services.Start(ctx); err != nil {
+		return err
+	}
+	ready()
+	var failed error
+	select {
+	case <-a.Done():
+	case <-ctx.Done():
+		_, failed = a.Do(whole, agent.Order{Verb: agent.VerbStop})
+	case <-a.double:
+		_, failed = a.Do(whole, agent.Order{Verb: agent.VerbStop})
+		failed = errors.Join(a.errDouble(), failed)
+	}
+	a.teller.tell(whole) // what the loop has not got to
+	return errors.Join(failed, a.services.Stop(whole))
+}
+
+// booster is the one that this host is connected to.
+func (a *Agent) booster() string {
+	name, _ := a.bus.Connected()
+	return name
+}
+
+func (a *Agent) beat() bus.Beat {
+	b := bus.Beat{
+		Node: a.host.Name + "/" + string(config.RoleAgent), Host: a.host.Name, Role: string(config.RoleAgent), Version: a.cfg.Version,
+		State: string(cluster.Ready), Wall: time.Now(),
+	}
+	b.Zone, _ = b.Wall.Zone()
+	for _, r := range a.Status().Roles {
+		if r.Looping {
+			b.State, b.Cause = string(cluster.Waiting), "its "+string(r.Role)+" ends again and again"
+		}
+	}
+	return b
+}
+
+// answer takes orders of the Boosters, and says who is there.
+func (a *Agent) answer() error {
+	for _, verb := range agent.Verbs {
+		_, err := a.bus.Handle(bus.Host(a.host.Name, string(verb)), func(ctx context.Context, m bus.Message) (any, error) {
+			o := agent.Order{}
+			if err := m.Read(&o); err != nil {
+				return nil, err
+			}
+			o.Verb = verb
+			return a.Do(ctx, o)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err := a.bus.Handle(bus.Host(a.host.Name, verbWho), func(context.Context, bus.Message) (any, error) { return a.self, nil })
+	return err
+}
+
+// refuseDouble finds out whether another machine plays this host. Without a Booster it
+// cannot be known yet, and the start goes on: the watch looks again.
+func (a *Agent) refuseDouble(ctx context.Context, met <-chan struct{}) error {
+	timer := time.NewTimer(meetWithin)
+	defer timer.Stop()
+	select {
+	case <-met:
+	case <-timer.C:
+		a.cfg.Log.Warn("the host starts without a Booster, and looks for one", "node", a.host.Name)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if other, found := a.who(ctx); found && a.after(other) {
+		return a.errDouble()
+	}
+	return nil
+}
+
+func (a *Agent) watchDouble(ctx context.Context) {
+	if other, found := a.who(ctx); found && a.after(other) {
+		a.cfg.Log.Error("another Agent of this name was there before", "node", a.host.Name)
+		select {
+		case <-a.double:
+		default:
+			close(a.double)
+		}
+	}
+}
+
+// who asks for an Agent of this name, several times: which of two answers is chance.
+func (a *Agent) who(ctx context.Context) (other presence, found bool) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for range 4 {
+		var p presence
+		if err := a.bus.Request(ctx, bus.Host(a.host.Name, verbWho), nil, &p); err != nil {
+			return other, false
+		}
+		if p.Instance != a.self.Instance {
+			return p, true
+		}
+	}
+	return other, false
+}
+
+// after says whether this Agent is the later one of two.
+func (a *Agent) after(other presence) bool {
+	if !a.self.Started.Equal(other.Started) {
+		return a.self.Started.After(other.Started)
+	}
+	return a.self.Instance > other.Instance
+}
+
+func (a *Agent) errDouble() error {
+	return errs.New(errs.Conflict, "an Agent of the host %s runs on another machine or data directory", a.host.Name).
+		WithCure("stop that one; a copy of a machine joins under a name of its own, with paceline join --name")
+}
+
+// follow writes into the host file what the cluster says of the host, and goes by it.
+func (a *Agent) follow(ctx context.Context) {
+	var told join.Told
+	if err := a.bus.Request(ctx, bus.Lead("settings"), nil, &told); err != nil {
+		if !errs.Is(err, errs.Unavailable) {
+			a.cfg.Log.Warn("cannot learn what the cluster says of this host", "node", a.host.Name, "err", err)
+		}
+		return
+	}
+	host, err := config.LoadHost(a.cfg.Data)
+	if err == nil && (!slices.Equal(host.Roles, told.Roles) || !slices.Equal(host.Boosters, told.Boosters)) && len(told.Boosters) > 0 {
+		host.Roles, host.Boosters = told.Roles, told.Boosters
+		err = errors.Join(config.SaveHost(a.cfg.Data, host), a.bus.SetBoosters(told.Boosters))
+		if err == nil {
+			_, err = a.Do(ctx, agent.Order{Verb: agent.VerbReload})
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		a.cfg.Log.Warn("cannot go by what the cluster says of this host", "node", a.host.Name, "err", err)
+	}
+}
+
+// sign has the leader sign a request for a new certificate.
+func (a *Agent) sign(ctx context.Context, request []byte) (certificate []byte, err error) {
+	err = a.bus.Request(ctx, bus.Lead("renew"), request, &certificate)
+	return certificate, err
+}
