@@ -27,6 +27,7 @@ import (
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/hours"
 	"github.com/paceline/paceline/internal/intake"
+	"github.com/paceline/paceline/internal/operation"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/record"
 	"github.com/paceline/paceline/internal/ticket"
@@ -44,12 +45,13 @@ type Config struct {
 
 // Deps are the use cases it speaks for.
 type Deps struct {
-	Org     *org.Org
-	Apps    *app.Apps
-	Tickets *ticket.Service
-	Records *record.Records
-	Hours   *hours.Hours
-	Intake  *intake.Intake
+	Org        *org.Org
+	Apps       *app.Apps
+	Tickets    *ticket.Service
+	Operations *operation.Service
+	Records    *record.Records
+	Hours      *hours.Hours
+	Intake     *intake.Intake
 	// Messages brings messages and signals to processes.
 	Messages Messages
 	Checks   []Check // of /readyz
@@ -63,18 +65,19 @@ type Deps struct {
 // Server answers requests. Everything in it is set by New and then only read, except
 // events, readiness and attempts, which guard themselves.
 type Server struct {
-	cfg      Config
-	org      *org.Org
-	apps     *app.Apps
-	tickets  *ticket.Service
-	hours    *hours.Hours
-	intake   *intake.Intake
-	messages Messages
-	records  *record.Records
-	nodes    func(context.Context, *org.Actor) (cluster.Overview, error)
-	leader   func() cluster.Leader
-	now      func() time.Time
-	log      *slog.Logger
+	cfg        Config
+	org        *org.Org
+	apps       *app.Apps
+	tickets    *ticket.Service
+	operations *operation.Service
+	hours      *hours.Hours
+	intake     *intake.Intake
+	messages   Messages
+	records    *record.Records
+	nodes      func(context.Context, *org.Actor) (cluster.Overview, error)
+	leader     func() cluster.Leader
+	now        func() time.Time
+	log        *slog.Logger
 
 	mux       *http.ServeMux
 	huma      huma.API
@@ -96,7 +99,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg.Heartbeat = 15 * time.Second
 	}
 	s := &Server{
-		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, hours: deps.Hours, intake: deps.Intake, messages: deps.Messages, records: deps.Records, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
+		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, operations: deps.Operations, hours: deps.Hours, intake: deps.Intake, messages: deps.Messages, records: deps.Records, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
 		mux: http.NewServeMux(), metrics: newMetrics(deps.Metrics),
 		readiness: &readiness{node: cfg.Node, checks: deps.Checks, now: deps.Now},
 		attempts:  newAttempts(),
@@ -123,6 +126,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerHistory()
 	s.registerRecords()
 	s.registerIncidents()
+	s.registerOperations()
 	s.registerJobs()
 	s.registerNodes()
 	s.registerCalendars()

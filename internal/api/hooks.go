@@ -52,7 +52,7 @@ func (s *Server) registerHooks() {
 		func(ctx context.Context, in *addSecretInput) (*item[intake.NewSecret], error) {
 			return one(s.intake.AddSecret(ctx, actorOf(ctx), in.Name, in.Body.Secret))
 		})
-	add(s, route{Method: http.MethodDelete, Path: "/hooks/{name}/secrets/{secret}", ID: "removeHookSecret", Tag: "webhooks", Summary: "Take a secret away", Status: http.StatusOK, Unrepeated: true},
+	add(s, route{Method: http.MethodDelete, Path: "/hooks/{name}/secrets/{secret}", ID: "removeHookSecret", Tag: "webhooks", Summary: "Take a secret away", Status: http.StatusOK},
 		func(ctx context.Context, in *removeSecretInput) (*item[intake.Hook], error) {
 			return one(s.intake.RemoveSecret(ctx, actorOf(ctx), in.Name, in.Secret))
 		})

@@ -61,7 +61,7 @@ func (s *Server) registerSchedules() {
 			runs, err := s.intake.Runs(ctx, actorOf(ctx), in.Name, in.Limit)
 			return paged(runs, "", err)
 		})
-	add(s, route{Method: http.MethodPost, Path: "/schedules/preview", ID: "previewSchedule", Tag: "schedules", Summary: "The next due times of a schedule that need not be stored", Unrepeated: true},
+	add(s, route{Method: http.MethodPost, Path: "/schedules/preview", ID: "previewSchedule", Tag: "schedules", Summary: "The next due times of a schedule that need not be stored"},
 		func(ctx context.Context, in *previewInput) (*page[time.Time], error) {
 			due, err := s.intake.Preview(ctx, actorOf(ctx), in.Body, in.Count)
 			return paged(due, "", err)

@@ -49,10 +49,10 @@ func (c *checker) sets(file string, t intake.Target) {
 		return
 	}
 	if app := t.Ticket.App; app != "" && app != c.loaded.Manifest.ID {
-		c.problem(Problem{File: file, Element: "ticket.app", Rule: "app", Message: "a bundle opens tickets of its own app only", Cure: "Take ticket.app out."})
+		c.problem(Problem{File: file, Element: "open.app", Rule: "app", Message: "a bundle opens tickets of its own app only", Cure: "Take open.app out."})
 	}
 	if kind := t.Ticket.Kind; kind != "" && c.loaded.Kind(kind) == nil {
-		c.problem(Problem{File: file, Element: "ticket.kind", Rule: "kind", Message: "the app has no tickets of kind " + clip(kind)})
+		c.problem(Problem{File: file, Element: "open.kind", Rule: "kind", Message: "the app has no tickets of kind " + clip(kind)})
 	}
 }
 

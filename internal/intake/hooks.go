@@ -70,7 +70,7 @@ func (in *Intake) PutHook(ctx context.Context, by *org.Actor, spec HookSpec) (h 
 		return h, err
 	}
 	if t := spec.Ticket; t != nil && t.App == "" {
-		return h, errs.New(errs.Invalid, "the ticket's app is needed").WithCure("name it as ticket.app")
+		return h, errs.New(errs.Invalid, "the ticket's app is needed").WithCure("name it as open.app")
 	}
 	return db.Do(ctx, in.deps.DB, func(ctx context.Context, tx *db.Tx) (Hook, error) {
 		if err := in.putHook(ctx, tx, by, spec, ""); err != nil {
@@ -175,11 +175,13 @@ func (in *Intake) AddSecret(ctx context.Context, by *org.Actor, name, text strin
 		return n, errs.New(errs.Invalid, "a secret has 16 to 500 characters").WithCure("leave it out for a random one")
 	}
 	s := secret{ID: rand.Text()[:8], Secret: text, Added: in.now()}
-	err = in.changeSecrets(ctx, by, name, "hook.secret.add", s.ID, func(all []secret) ([]secret, error) {
-		if len(all) == maxSecrets {
-			return nil, errs.New(errs.Conflict, "the webhook has %d secrets already", maxSecrets).WithCure("take one away first")
-		}
-		return append(all, s), nil
+	err = in.deps.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		return in.changeSecrets(ctx, tx, by, name, "hook.secret.add", s.ID, func(all []secret) ([]secret, error) {
+			if len(all) == maxSecrets {
+				return nil, errs.New(errs.Conflict, "the webhook has %d secrets already", maxSecrets).WithCure("take one away first")
+			}
+			return append(all, s), nil
+		})
 	})
 	return NewSecret{HookSecret{s.ID, s.Added}, text}, err
 }
@@ -190,48 +192,52 @@ func (in *Intake) RemoveSecret(ctx context.Context, by *org.Actor, name, id stri
 	if err := by.Require(org.WriteApps); err != nil {
 		return h, err
 	}
-	err = in.changeSecrets(ctx, by, name, "hook.secret.remove", id, func(all []secret) ([]secret, error) {
+	removed, err := db.Do(ctx, in.deps.DB, func(ctx context.Context, tx *db.Tx) (Hook, error) {
+		if err := in.changeSecrets(ctx, tx, by, name, "hook.secret.remove", id, without(id)); err != nil {
+			return Hook{}, err
+		}
+		return in.told(in.hook(ctx, tx, name))
+	})
+	return removed, err
+}
+
+func without(id string) func([]secret) ([]secret, error) {
+	return func(all []secret) ([]secret, error) {
 		i := slices.IndexFunc(all, func(s secret) bool { return s.ID == id })
 		if i < 0 {
 			return nil, errs.New(errs.NotFound, "the webhook has no secret %q", clip(id, 20))
 		}
 		return slices.Delete(all, i, i+1), nil
-	})
-	if err != nil {
-		return h, err
 	}
-	return in.Hook(ctx, by, name)
 }
 
-func (in *Intake) changeSecrets(ctx context.Context, by *org.Actor, name, action, id string, change func([]secret) ([]secret, error)) error {
-	return in.deps.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, "UPDATE hook SET version = version + 1 WHERE name = ?", name); err != nil { // also the lock
-			return err
-		}
-		h, err := in.hook(ctx, tx, name)
-		if err != nil {
-			return err
-		}
-		all, err := in.secretsOf(h)
-		if err != nil {
-			return err
-		}
-		if all, err = change(all); err != nil {
-			return err
-		}
-		text, err := json.Marshal(all)
-		if err != nil {
-			return err
-		}
-		sealed, err := in.deps.Vault.Seal(purpose(h.id), text)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "UPDATE hook SET secrets = ? WHERE id = ?", sealed, h.id); err != nil {
-			return err
-		}
-		return in.deps.Audit(ctx, tx, by, action, name, map[string]any{"secret": id})
-	})
+func (in *Intake) changeSecrets(ctx context.Context, tx *db.Tx, by *org.Actor, name, action, id string, change func([]secret) ([]secret, error)) error {
+	if _, err := tx.Exec(ctx, "UPDATE hook SET version = version + 1 WHERE name = ?", name); err != nil { // also the lock
+		return err
+	}
+	h, err := in.hook(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	all, err := in.secretsOf(h)
+	if err != nil {
+		return err
+	}
+	if all, err = change(all); err != nil {
+		return err
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	sealed, err := in.deps.Vault.Seal(purpose(h.id), text)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE hook SET secrets = ? WHERE id = ?", sealed, h.id); err != nil {
+		return err
+	}
+	return in.deps.Audit(ctx, tx, by, action, name, map[string]any{"secret": id})
 }
 
 func purpose(hook db.ID) string { return "secrets of the webhook " + hook.String() }

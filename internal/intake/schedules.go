@@ -117,7 +117,7 @@ func (in *Intake) PutSchedule(ctx context.Context, by *org.Actor, spec ScheduleS
 		return s, noCalendar(spec.Calendar)
 	}
 	if t := spec.Ticket; t != nil && t.App == "" {
-		return s, errs.New(errs.Invalid, "the ticket's app is needed").WithCure("name it as ticket.app")
+		return s, errs.New(errs.Invalid, "the ticket's app is needed").WithCure("name it as open.app")
 	}
 	return db.Do(ctx, in.deps.DB, func(ctx context.Context, tx *db.Tx) (Schedule, error) {
 		if err := in.putSchedule(ctx, tx, by, spec, ""); err != nil {

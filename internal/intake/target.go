@@ -20,7 +20,7 @@ import (
 
 // Target is what is set off: exactly one of the three. In its texts and data a text that begins with "=" is FEEL.
 type Target struct {
-	Ticket  *TicketTarget  `yaml:"ticket,omitempty" json:"ticket,omitempty"`
+	Ticket  *TicketTarget  `yaml:"open,omitempty" json:"open,omitempty"`
 	Message *MessageTarget `yaml:"message,omitempty" json:"message,omitempty"`
 	Signal  *SignalTarget  `yaml:"signal,omitempty" json:"signal,omitempty"`
 }
@@ -98,16 +98,16 @@ func (w *wrong) target(t *Target) {
 		}
 	}
 	if set != 1 {
-		w.add("ticket", "exactly one of ticket, message and signal is needed")
+		w.add("open", "exactly one of open, message and signal is needed")
 		return
 	}
 	switch {
 	case t.Ticket != nil:
 		if t.Ticket.Requester == "" {
-			w.add("ticket.requester", "in whose name the ticket is opened is needed: a login")
+			w.add("open.requester", "in whose name the ticket is opened is needed: a login")
 		}
-		w.value("ticket.requester", t.Ticket.Requester)
-		w.value("ticket.data", t.Ticket.Data)
+		w.value("open.requester", t.Ticket.Requester)
+		w.value("open.data", t.Ticket.Data)
 	case t.Message != nil:
 		if t.Message.Name == "" {
 			w.add("message.name", "the message needs a name")
