@@ -166,7 +166,7 @@ func (n *Node) makeUseCases() (err error) {
 	query := process.NewQuery(n.db, n.apps)
 	query.Calendars = n.hours
 	n.tickets = ticket.New(ticket.Deps{
-		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query,
+		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query, Records: n.records,
 		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
 	if err := n.makeIntake(); err != nil {
