@@ -95,6 +95,8 @@ type bpmnRunCmd struct {
 	Vars    string   `placeholder:"JSON" help:"Its variables: a JSON object, @FILE, or - for standard input."`
 	Steps   string   `placeholder:"FILE" help:"What happens to it, one step a line; left out: everything completes by itself."`
 	JSON    bool     `name:"json" help:"One JSON object per event and line."`
+
+	Calendar []string `placeholder:"FILE" sep:"none" help:"A business calendar as YAML; the first is the default. Repeatable; left out: all time is work time."`
 }
 
 // Run runs the models. It fails when a file is refused, a step cannot be applied or an
@@ -108,7 +110,7 @@ func (r bpmnRunCmd) Run(con *console) error {
 		}
 		vars = text
 	}
-	status, err := dryrun.Load(r.Files...).Run(dryrun.Options{Process: r.Process, Vars: vars, Steps: r.Steps, JSON: r.JSON}, con.out)
+	status, err := dryrun.Load(r.Files...).Run(dryrun.Options{Process: r.Process, Vars: vars, Steps: r.Steps, JSON: r.JSON, Calendars: r.Calendar}, con.out)
 	if err == nil && status != exitDone {
 		err = errSaid
 	}

@@ -21,7 +21,7 @@ import (
 
 // Spec is a calendar as people write it.
 type Spec struct {
-	Name     string              `yaml:"name" json:"name"`
+	Name     string              `yaml:"name" json:"name,omitempty"`
 	Title    string              `yaml:"title,omitempty" json:"title,omitempty"`
 	Zone     string              `yaml:"zone" json:"zone"`                             // of the tz database: Asia/Taipei
 	Week     map[string][]string `yaml:"week" json:"week"`                             // mon to sun: spans such as 09:00-12:00

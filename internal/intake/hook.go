@@ -13,7 +13,7 @@ import (
 // HookSpec is a webhook as people write it: how its sender signs, and what a delivery sets off. Expressions see
 // body, headers (names in small letters), query, delivery and hook.
 type HookSpec struct {
-	Name  string `yaml:"name" json:"name"`
+	Name  string `yaml:"name" json:"name,omitempty"`
 	Title string `yaml:"title,omitempty" json:"title,omitempty"`
 	// Preset fills in what a common sender does: github, gitlab, stripe, slack or standard (Standard Webhooks).
 	Preset    string    `yaml:"preset,omitempty" json:"preset,omitempty" enum:",github,gitlab,stripe,slack,standard"`

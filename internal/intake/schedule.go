@@ -13,7 +13,7 @@ import (
 // ScheduleSpec is a schedule as people write it. Expressions of its target see due, the due time in its zone, and
 // name.
 type ScheduleSpec struct {
-	Name  string `yaml:"name" json:"name"`
+	Name  string `yaml:"name" json:"name,omitempty"`
 	Title string `yaml:"title,omitempty" json:"title,omitempty"`
 	// Cycle is cron with five fields, or with seconds and years as Quartz has it, or an ISO 8601 repetition such as
 	// R/2026-01-05T09:00:00+08:00/P1W.
