@@ -154,17 +154,21 @@ func lockHost(ctx context.Context, tx *db.Tx, name string, columns ...string) db
 
 // authority unseals the authority's key for the time of one use.
 func (b *Booster) authority(ctx context.Context) (*trust.Authority, error) {
-	cert, err := setting(ctx, b.deps.DB, settingAuthority)
-	if err != nil {
-		return nil, err
-	}
-	sealed, err := setting(ctx, b.deps.DB, settingAuthorityKey)
-	if err != nil {
-		return nil, err
-	}
 	secret, err := trust.SecretOf(b.cfg.Settings.Secret)
 	if err != nil {
 		return nil, errs.New(errs.Denied, "this host has not the Boosters' secret").WithCure("join again with a token of role booster")
+	}
+	return readAuthority(ctx, b.deps.DB, secret)
+}
+
+func readAuthority(ctx context.Context, q db.Queryer, secret trust.Secret) (*trust.Authority, error) {
+	cert, err := setting(ctx, q, settingAuthority)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := setting(ctx, q, settingAuthorityKey)
+	if err != nil {
+		return nil, err
 	}
 	key, err := secret.Open(settingAuthorityKey, sealed)
 	if err != nil {

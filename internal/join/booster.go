@@ -46,10 +46,8 @@ type Booster struct {
 	sweep *service.Loop
 	brake *brake
 
-	mu       sync.Mutex // guards the rest
-	listener net.Listener
-	talks    sync.WaitGroup // the accepting and each connection
-	open     map[net.Conn]bool
+	mu   sync.Mutex // guards door
+	door *door      // nil: closed
 
 	revoked map[string]bool // serials that have been cut off; the watch's own
 }
@@ -78,7 +76,7 @@ func NewBooster(cfg BoosterConfig, deps BoosterDeps) *Booster {
 	if cfg.Look == 0 {
 		cfg.Look = time.Second
 	}
-	b := &Booster{cfg: cfg, deps: deps, brake: newBrake(deps.Now), open: map[net.Conn]bool{}, revoked: map[string]bool{}}
+	b := &Booster{cfg: cfg, deps: deps, brake: newBrake(deps.Now), revoked: map[string]bool{}}
 	b.watch = service.NewLoop(cfg.Look, b.look)
 	b.sweep = service.NewLoop(sweepEvery, b.forget)
 	return b
@@ -93,31 +91,24 @@ func (b *Booster) Start(ctx context.Context) (err error) {
 	defer errs.Wrap(&err, "join.Booster.Start")
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.listener != nil {
+	if b.door != nil {
 		return nil
 	}
-	l, err := net.Listen("tcp", b.cfg.Listen)
-	if err != nil {
-		return errs.New(errs.Unavailable, "cannot listen for joining hosts: %w", err).WithCure("end what else listens there, or set listen.join in host.yaml")
+	if b.door, err = openDoor(b.cfg.Listen, b.take); err != nil {
+		return err
 	}
-	b.listener = l
-	b.talks.Go(func() { b.accept(l) })
 	return errors.Join(b.watch.Start(ctx), b.sweep.Start(ctx))
 }
 
 // Stop ends what is under way.
 func (b *Booster) Stop(ctx context.Context) error {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	var closed error
-	if b.listener != nil {
-		closed = b.listener.Close()
-		b.listener = nil
+	if b.door != nil {
+		closed = b.door.close()
+		b.door = nil
 	}
-	for conn := range b.open {
-		closed = errors.Join(closed, conn.Close())
-	}
-	b.mu.Unlock()
-	b.talks.Wait()
 	return errors.Join(closed, b.watch.Stop(ctx), b.sweep.Stop(ctx))
 }
 
@@ -125,42 +116,19 @@ func (b *Booster) Stop(ctx context.Context) error {
 func (b *Booster) Addr() net.Addr {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.listener.Addr()
+	return b.door.Addr()
 }
 
-// accept takes connections until the listener is closed.
-func (b *Booster) accept(l net.Listener) {
-	for {
-		conn, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // such as too many open files
-			b.deps.Log.Warn("cannot take a joining host", "cause", err)
-			time.Sleep(100 * time.Millisecond)
-			continue
-		}
-		from := addressOf(conn.RemoteAddr())
-		if !b.brake.enter(from) {
-			_ = conn.Close() // said nothing; nothing is lost
-			continue
-		}
-		b.mu.Lock()
-		b.open[conn] = true
-		b.talks.Go(func() {
-			good := b.talk(conn, from)
-			b.brake.leave(from, good)
-			b.mu.Lock()
-			delete(b.open, conn)
-			b.mu.Unlock()
-		})
-		b.mu.Unlock()
+// take decides whether a connection is listened to, and talks.
+func (b *Booster) take(conn net.Conn) {
+	from := addressOf(conn.RemoteAddr())
+	if b.brake.enter(from) { // else nothing is said, and nothing is lost
+		b.brake.leave(from, b.talk(conn, from))
 	}
 }
 
 // talk is one join. It says whether the caller had a token of this cluster.
 func (b *Booster) talk(raw net.Conn, from string) (good bool) {
-	defer raw.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {

@@ -3,6 +3,7 @@ package join
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -51,11 +52,6 @@ func Found(ctx context.Context, deps Deps, f Founding) (made Founded, err error)
 	if err != nil {
 		return made, err
 	}
-	if _, err := setting(ctx, deps.DB, settingID); err == nil {
-		return made, errFounded()
-	} else if !errs.Is(err, errs.NotFound) {
-		return made, err
-	}
 	if len(f.Roles) == 0 {
 		f.Roles = config.Roles
 	}
@@ -73,14 +69,9 @@ func Found(ctx context.Context, deps Deps, f Founding) (made Founded, err error)
 	return made, found(ctx, deps, f, &made, candidate, place)
 }
 
-// found makes the authority and the first host, in the database first: what is not there is
-// no cluster, whatever files say.
+// found makes the authority and the first host. The Boosters' secret is kept in a file before
+// the database has what it seals, so that a founding that was cut off can be finished.
 func found(ctx context.Context, deps Deps, f Founding, made *Founded, candidate *trust.Candidate, place place) error {
-	authority, err := trust.NewAuthority(made.Cluster, deps.Now())
-	if err != nil {
-		return err
-	}
-	made.Fingerprint = authority.Fingerprint()
 	text, err := candidate.Request()
 	if err != nil {
 		return err
@@ -89,40 +80,82 @@ func found(ctx context.Context, deps Deps, f Founding, made *Founded, candidate 
 	if err != nil {
 		return err
 	}
-	secret := trust.NewSecret()
-	var certificate []byte
-	err = deps.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
-		if err := insertSettings(ctx, tx, made.Cluster, authority, secret); err != nil {
-			return err
-		}
-		now, err := db.Now(ctx, tx)
-		if err != nil {
-			return err
-		}
-		h := Host{Name: f.Name, Roles: f.Roles, Address: made.Booster}
-		if err := insertHost(ctx, tx, h, "", request.Key, now); err != nil {
-			return err
-		}
-		if certificate, err = issue(ctx, tx, authority, request, kindFor(f.Roles), deps.Now(), f.Life); err != nil {
-			return err
-		}
-		return deps.Audit(ctx, tx, org.System("cluster init"), "cluster.init", made.Cluster, map[string]any{"host": f.Name, "address": made.Booster})
-	})
+	own, err := candidate.Secret()
 	if err != nil {
 		return err
 	}
-	own, err := candidate.Secret()
+	secret, err := foundersSecret(f.Data, own)
 	if err != nil {
 		return err
 	}
 	if err := writeSettings(f.Data, own, Settings{DSN: f.DSN, Secret: secret.Bytes()}); err != nil {
 		return err
 	}
+	var authority *trust.Authority
+	var certificate []byte
+	err = deps.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) (err error) {
+		authority, err = founded(ctx, tx, deps, f, made, request, secret)
+		if err != nil {
+			return err
+		}
+		certificate, err = issue(ctx, tx, authority, request, kindFor(f.Roles), deps.Now(), f.Life)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	made.Fingerprint = authority.Fingerprint()
 	host := &config.Host{Name: f.Name, Cluster: made.Cluster, Boosters: []string{made.Booster}, Advertise: place.host, Roles: f.Roles, Listen: place.listen(f.Roles)}
 	if err := config.SaveHost(f.Data, host); err != nil {
 		return err
 	}
 	return candidate.Accept(authority.Certificate(), certificate)
+}
+
+// founded writes the cluster and its first host, or finds both from this founding's first
+// attempt.
+func founded(ctx context.Context, tx *db.Tx, deps Deps, f Founding, made *Founded, r trust.Request, secret trust.Secret) (*trust.Authority, error) {
+	switch id, err := setting(ctx, tx, settingID); {
+	case err == nil:
+		var key string
+		if err := lockHost(ctx, tx, f.Name, "public_key").Scan(&key); errors.Is(err, db.ErrNoRows) || err == nil && key != r.Key {
+			return nil, errFounded()
+		} else if err != nil {
+			return nil, err
+		}
+		made.Cluster = string(id)
+		return readAuthority(ctx, tx, secret)
+	case !errors.Is(err, db.ErrNoRows):
+		return nil, err
+	}
+	authority, err := trust.NewAuthority(made.Cluster, deps.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := insertSettings(ctx, tx, made.Cluster, authority, secret); err != nil {
+		return nil, err
+	}
+	now, err := db.Now(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	h := Host{Name: f.Name, Roles: f.Roles, Address: made.Booster}
+	if err := insertHost(ctx, tx, h, "", r.Key, now); err != nil {
+		return nil, err
+	}
+	return authority, deps.Audit(ctx, tx, org.System("cluster init"), "cluster.init", made.Cluster, map[string]any{"host": f.Name, "address": made.Booster})
+}
+
+// foundersSecret is the one that a first attempt has kept, else a new one.
+func foundersSecret(data config.Dir, own trust.Secret) (trust.Secret, error) {
+	s, err := readSettings(data, own)
+	if err == nil && len(s.Secret) > 0 {
+		return trust.SecretOf(s.Secret)
+	}
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return trust.Secret{}, err
+	}
+	return trust.NewSecret(), nil
 }
 
 func insertSettings(ctx context.Context, tx *db.Tx, cluster string, authority *trust.Authority, secret trust.Secret) error {

@@ -31,6 +31,10 @@ func ReadSettings(data config.Dir, id *trust.Identity) (s Settings, err error) {
 	if err != nil {
 		return s, err
 	}
+	return readSettings(data, secret)
+}
+
+func readSettings(data config.Dir, secret trust.Secret) (s Settings, err error) {
 	sealed, err := os.ReadFile(filepath.Join(string(data), settingsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, errs.New(errs.NotFound, "%s has no settings of a cluster", data).WithCure("join again with a new token")
