@@ -32,6 +32,7 @@ import (
 	"github.com/paceline/paceline/internal/hours"
 	"github.com/paceline/paceline/internal/intake"
 	"github.com/paceline/paceline/internal/join"
+	"github.com/paceline/paceline/internal/operation"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
 	"github.com/paceline/paceline/internal/record"
@@ -43,25 +44,26 @@ import (
 // Node is the process of one role. Its parts are set by New, those that its role has no
 // use for are nil; it is a service.Service.
 type Node struct {
-	cfg      Config
-	metrics  *prometheus.Registry
-	db       *db.DB
-	leases   *db.DB // for the lease, which waits for nobody
-	member   *cluster.Member
-	lease    *cluster.Lease
-	ready    *cluster.Readiness
-	org      *org.Org
-	apps     *app.Apps
-	hours    *hours.Hours
-	connect  *connect.Connectors
-	process  *process.Runtime
-	tickets  *ticket.Service
-	records  *record.Records
-	api      *api.Server
-	listener *api.Listener
-	orgLoop  *service.Loop
-	appLoop  *service.Loop
-	hourLoop *service.Loop
+	cfg        Config
+	metrics    *prometheus.Registry
+	db         *db.DB
+	leases     *db.DB // for the lease, which waits for nobody
+	member     *cluster.Member
+	lease      *cluster.Lease
+	ready      *cluster.Readiness
+	org        *org.Org
+	apps       *app.Apps
+	hours      *hours.Hours
+	connect    *connect.Connectors
+	process    *process.Runtime
+	tickets    *ticket.Service
+	operations *operation.Service
+	records    *record.Records
+	api        *api.Server
+	listener   *api.Listener
+	orgLoop    *service.Loop
+	appLoop    *service.Loop
+	hourLoop   *service.Loop
 
 	intake     *intake.Intake
 	intakeLoop *service.Loop
@@ -169,12 +171,15 @@ func (n *Node) makeUseCases() (err error) {
 		DB: n.db, Apps: n.apps, Org: n.org, Process: n.process, Query: query, Records: n.records,
 		NewID: n.member.NewID, Ring: n.ring, Now: now,
 	})
+	n.operations = operation.New(operation.Config{}, operation.Deps{
+		DB: n.db, Apps: n.apps, Org: n.org, Tickets: n.tickets, Process: n.process, Lease: n.member, NewID: n.member.NewID, Now: now, Log: log,
+	})
 	if err := n.makeIntake(); err != nil {
 		return err
 	}
 	n.api, err = api.New(
 		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Proxies: cfg.Proxies, Origins: cfg.Origins},
-		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Hours: n.hours, Intake: n.intake, Messages: n.process, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Leader: n.leader, Metrics: n.metrics, Now: now, Log: log},
+		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Operations: n.operations, Hours: n.hours, Intake: n.intake, Messages: n.process, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Leader: n.leader, Metrics: n.metrics, Now: now, Log: log},
 	)
 	if err != nil {
 		return err
@@ -325,7 +330,7 @@ func (n *Node) project(t *process.Transition, ch *db.Change) error { return n.ti
 
 // migrations of every subject.
 func migrations() []db.Migration {
-	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), record.Migrations(), hours.Migrations(), intake.Migrations(), join.Migrations())
+	return slices.Concat(cluster.Migrations(), process.Migrations(), org.Migrations(), app.Migrations(), ticket.Migrations(), record.Migrations(), hours.Migrations(), intake.Migrations(), join.Migrations(), operation.Migrations())
 }
 
 // measure adds what a node counts beside requests.

@@ -15,14 +15,14 @@ const alone config.Role = ""
 var roles = map[config.Role][]string{
 	alone: {
 		"address", "database", "member", "organisation", "apps", "calendars",
-		"organisation watch", "apps watch", "calendars watch", "process", "schedules", "lease", "http", "readiness",
+		"organisation watch", "apps watch", "calendars watch", "process", "operations", "schedules", "lease", "http", "readiness",
 	},
 	config.RoleBooster: {
 		"address", "bus server", "bus", "database", "host", "member", "lease", "join", "readiness",
 	},
 	config.RoleServer: {
 		"address", "bus", "database", "host", "member", "organisation", "apps", "calendars",
-		"organisation watch", "apps watch", "calendars watch", "process", "schedules", "http", "readiness",
+		"organisation watch", "apps watch", "calendars watch", "process", "operations", "schedules", "http", "readiness",
 	},
 	config.RoleGateway: {"gateway", "bus", "table"},
 }
@@ -43,6 +43,7 @@ var services = map[string]func(*Node) service.Service{
 	"join":               func(n *Node) service.Service { return n.join },
 	"lease":              func(n *Node) service.Service { return n.lease },
 	"member":             func(n *Node) service.Service { return place{n} },
+	"operations":         func(n *Node) service.Service { return n.operations },
 	"organisation":       func(n *Node) service.Service { return people{n} },
 	"organisation watch": func(n *Node) service.Service { return n.orgLoop },
 	"process":            func(n *Node) service.Service { return n.process },
