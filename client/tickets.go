@@ -46,10 +46,11 @@ type TicketView struct {
 
 // Form is a form with the data that may be seen in it.
 type Form struct {
-	Name   string            `json:"name"`
-	Schema json.RawMessage   `json:"schema"` // form-js JSON
-	Rights map[string]string `json:"rights"` // of each field that shows: read, edit, required
-	Data   json.RawMessage   `json:"data"`
+	Name    string              `json:"name"`
+	Schema  json.RawMessage     `json:"schema"` // form-js JSON
+	Rights  map[string]string   `json:"rights"` // of each field that shows: read, edit, required
+	Data    json.RawMessage     `json:"data"`
+	Choices map[string][]Choice `json:"choices"` // of fields that take them from records
 }
 
 // Draft is a ticket to be opened.

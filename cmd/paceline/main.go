@@ -43,6 +43,7 @@ type commands struct {
 	App      appCmd      `cmd:"" help:"Publish apps and look after their versions."`
 	Ticket   ticketCmd   `cmd:"" help:"Open, find and show tickets."`
 	Task     taskCmd     `cmd:"" help:"Work through the inbox."`
+	Record   recordCmd   `cmd:"" help:"Data tables: look at, write, import and export records."`
 	Notice   noticeCmd   `cmd:"" help:"Read what you were told."`
 	Deputy   deputyCmd   `cmd:"" help:"Let somebody stand in for you."`
 	Incident incidentCmd `cmd:"" help:"Find and repair what cannot go on."`
