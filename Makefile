@@ -56,6 +56,10 @@ fuzz: ## fuzz each parser of hostile input, FUZZTIME each (default 30s)
 bench: build tools ## throughput and cost per transition, ours beside one transaction per step
 	@$(GO) run ./bench $(ARGS)
 
+.PHONY: bench-engine
+bench-engine: tools ## a Step of ten models and group commit, beside the last recorded run; ARGS=-record keeps it
+	@$(GO) run ./bench $(ARGS) engine
+
 .PHONY: bench-inbox
 bench-inbox: tools ## inbox and counts with a million finished tickets
 	@$(GO) run ./bench inbox $(ARGS)

@@ -5,6 +5,7 @@
 //
 //	bench            throughput, cost, start time, memory
 //	bench inbox      the inbox with a million finished tickets
+//	bench engine     a Step of ten models and group commit, beside the last recorded run
 package main
 
 import (
@@ -36,18 +37,21 @@ func main() {
 	binary := flag.String("binary", "bin/paceline", "program whose start and memory are measured")
 	finished := flag.Int("finished", 1_000_000, "inbox: finished tickets")
 	open := flag.Int("open", 100_000, "inbox: open tickets")
+	record := flag.Bool("record", false, "engine: keep this run as the last one")
 	flag.Parse()
 	debug.SetGCPercent(node.GCPercent) // as paceline serve does
 	switch flag.Arg(0) {
 	case "inbox":
 		check(inbox(ctx, *finished, *open))
+	case "engine":
+		check(engineSteps(ctx, *record))
 	case "":
 		for kind := range strings.SplitSeq(*kinds, ",") {
 			check(throughput(ctx, kind, load{Clients: *clients, For: *seconds}))
 		}
 		check(startUp(ctx, *binary))
 	default:
-		check(fmt.Errorf("unknown benchmark %q: inbox, or nothing", flag.Arg(0)))
+		check(fmt.Errorf("unknown benchmark %q: inbox, engine, or nothing", flag.Arg(0)))
 	}
 }
 

@@ -87,18 +87,47 @@ func completeFirst(vars feel.Vars) func(*engine.State) engine.Event {
 	}
 }
 
+// BenchmarkStep steps ten typical models; `make bench-engine` prints it beside the last run.
 func BenchmarkStep(b *testing.B) {
-	b.Run("UserTask", func(b *testing.B) { benchmark(b, compile(b, chain(3)), form(0), completeFirst(feel.Vars{"ok": true})) })
-	b.Run("UserTaskForm", func(b *testing.B) { benchmark(b, compile(b, chain(3)), form(20), completeFirst(form(5))) })
-	b.Run("Gateway", func(b *testing.B) {
-		benchmark(b, golden(b, "flows"), feel.Vars{"a": true, "b": true}, completeFirst(nil))
-	})
-	b.Run("Votes100", func(b *testing.B) {
-		def := compile(b, `<userTask id="vote"><multiInstanceLoopCharacteristics><loopCardinality>100</loopCardinality><completionCondition>= nrOfCompletedInstances &gt; 50</completionCondition></multiInstanceLoopCharacteristics></userTask><sequenceFlow id="f" sourceRef="start" targetRef="vote"/>`)
-		benchmark(b, def, nil, completeFirst(nil))
-	})
-	b.Run("Timeout", func(b *testing.B) { benchmark(b, golden(b, "boundary_timer"), nil, completeFirst(nil)) })
+	for _, c := range []struct {
+		name string
+		def  *engine.Definition
+		vars feel.Vars
+		next func(*engine.State) engine.Event
+	}{
+		{"UserTask", compile(b, chain(3)), form(0), completeFirst(feel.Vars{"ok": true})},
+		{"UserTaskForm", compile(b, chain(3)), form(20), completeFirst(form(5))},
+		{"Gateway", golden(b, "flows"), feel.Vars{"a": true, "b": true}, completeFirst(nil)},
+		{"ParallelJoin", golden(b, "parallel_gateway"), nil, completeFirst(nil)},
+		{"Votes100", compile(b, votes), nil, completeFirst(nil)},
+		{"Timeout", golden(b, "boundary_timer"), nil, completeFirst(nil)},
+		{"SubProcess", golden(b, "sub_process"), nil, completeFirst(nil)},
+		{"EventGateway", golden(b, "event_gateway"), nil, arrives},
+		{"ServiceTask", compile(b, `<serviceTask id="t"/><sequenceFlow id="f" sourceRef="start" targetRef="t"/>`), form(5), jobDone},
+		{"Decision", compile(b, decided), feel.Vars{"days": feel.Int(3)}, completeFirst(form(2))},
+	} {
+		b.Run(c.name, func(b *testing.B) { benchmark(b, c.def, c.vars, c.next) })
+	}
 }
+
+const votes = `<userTask id="vote"><multiInstanceLoopCharacteristics><loopCardinality>100</loopCardinality>
+<completionCondition>= nrOfCompletedInstances &gt; 50</completionCondition></multiInstanceLoopCharacteristics></userTask>
+<sequenceFlow id="f" sourceRef="start" targetRef="vote"/>`
+
+const decided = `<userTask id="t"/><sequenceFlow id="f" sourceRef="start" targetRef="t"/><sequenceFlow id="g" sourceRef="t" targetRef="d"/>
+<scriptTask id="d" scriptFormat="feel"><script>if days &gt; 10 then "head" else if days &gt; 2 then "superior" else "nobody"</script></scriptTask>
+<sequenceFlow id="h" sourceRef="d" targetRef="u"/><userTask id="u"/>`
+
+func arrives(st *engine.State) engine.Event {
+	for _, a := range st.Armed() {
+		if a.Kind == bpmn.MessageEvent {
+			return engine.MessageArrived{Subscription: a.ID}
+		}
+	}
+	return engine.TimerFired{Timer: st.Armed()[0].ID}
+}
+
+func jobDone(st *engine.State) engine.Event { return engine.JobDone{Job: st.Waiting()[0].ID} }
 
 func BenchmarkState(b *testing.B) {
 	def := compile(b, chain(3))
