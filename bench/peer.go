@@ -158,7 +158,7 @@ func (p *peer) taskRow(in *instance) db.Row {
 
 func (p *peer) historyRow(in *instance) db.Row {
 	return db.Row{Table: process.Histories, Values: []any{in.id, in.version, in.task, p.now, 1, "Sample Approver", "taskCompleted", "",
-		blob(p.size.event), blob(p.size.ids), blob(p.size.trace)}}
+		blob(p.size.event), blob(p.size.ids), blob(p.size.trace), nil}}
 }
 
 // readers are the principals who may see a ticket; whoever is asked to do something is

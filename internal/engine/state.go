@@ -298,10 +298,13 @@ func (s *State) Incidents() []Incident {
 // clone copies the state for one Step. What hangs on an activation by pointer or slice is shared
 // and replaced, never changed in place; task, body and incident are copied here because they
 // change often.
-func (s *State) clone(def *Definition) (*State, error) {
-	next := *s
+//
+// The spare activations are for those that the Step makes.
+func (s *State) clone(def *Definition) (next *State, spare []activation, err error) {
+	copied := *s
+	next = &copied
 	next.def = def
-	backing := make([]activation, len(s.acts), len(s.acts)+4)
+	backing := make([]activation, len(s.acts)+spareActivations)
 	next.acts = make([]*activation, len(s.acts), len(s.acts)+8)
 	for i, a := range s.acts {
 		backing[i] = *a
@@ -314,9 +317,12 @@ func (s *State) clone(def *Definition) (*State, error) {
 		next.acts[i] = c
 	}
 	next.closing = slices.Clip(s.closing)
-	next.arms = append(make([]arm, 0, len(s.arms)+4), s.arms...)
-	return &next, next.bind(s.def == def)
+	next.arms = slices.Clone(s.arms)
+	return next, backing[len(s.acts):], next.bind(s.def == def)
 }
+
+// spareActivations are as many as most Steps make.
+const spareActivations = 3
 
 // bind sets what is derived: nodes and the tree.
 func (s *State) bind(known bool) error {

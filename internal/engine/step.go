@@ -32,7 +32,9 @@ type run struct {
 	st      *State
 	env     Env
 	effects []Effect
-	queue   []*activation // arrived, to be entered
+	queue   []*activation  // arrived, to be entered
+	first   [4]*activation // where queue begins, to save an allocation
+	spare   []activation
 	late    []*activation // throw events, which throw when nothing else moves
 	changed bool          // a variable was written since conditions were looked at
 	writes  []write       // all that were written, when somebody waits for that
@@ -49,6 +51,7 @@ type run struct {
 func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
 	env.Now = env.Now.UTC().Truncate(time.Microsecond)
 	r := &run{def: def, env: env, effects: make([]Effect, 0, 8), joins: true}
+	r.queue = r.first[:0]
 	if start, ok := ev.(Start); ok {
 		if st != nil {
 			return nil, refuse("the instance has started already")
@@ -66,8 +69,8 @@ func begin(def *Definition, st *State, ev Event, env Env) (*run, error) {
 	case st.suspended && !worksSuspended(ev) && !st.isSlice(ev):
 		return nil, &Refused{Suspended: true, Reason: "the instance is suspended"}
 	}
-	next, err := st.clone(def)
-	r.st = next
+	next, spare, err := st.clone(def)
+	r.st, r.spare = next, spare
 	return r, err
 }
 
@@ -135,7 +138,12 @@ func (r *run) place(n *node, scope *activation) *activation {
 // spawn makes an activation. It counts as being in the scope from now on.
 func (r *run) spawn(n *node, scope *activation) *activation {
 	r.st.lastKey++
-	a := &activation{key: r.st.lastKey, element: n.ID, node: n}
+	if len(r.spare) == 0 {
+		r.spare = make([]activation, spareActivations)
+	}
+	a := &r.spare[0]
+	r.spare = r.spare[1:]
+	a.key, a.element, a.node = r.st.lastKey, n.ID, n
 	if scope != nil {
 		a.parent, a.up = scope.key, scope
 		scope.kids++
