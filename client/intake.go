@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -80,7 +81,13 @@ func (c *Client) ScheduleRuns(ctx context.Context, name string) ([]ScheduleRun, 
 
 // PreviewSchedule gives the next due times of a schedule that need not be stored.
 func (c *Client) PreviewSchedule(ctx context.Context, spec any, count int) ([]time.Time, error) {
-	page, err := send[Page[time.Time]](ctx, c, http.MethodPost, "/schedules/preview?count="+strconv.Itoa(count), spec)
+	body, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	page, err := answer[Page[time.Time]](ctx, c, call{
+		method: http.MethodPost, path: "/schedules/preview", query: url.Values{"count": {strconv.Itoa(count)}}, body: body,
+	})
 	return page.Items, err
 }
 
