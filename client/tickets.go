@@ -41,6 +41,7 @@ type TicketView struct {
 	Form      *Form      `json:"form"`
 	Incidents []Incident `json:"incidents"`
 	Watching  bool       `json:"watching"`
+	Suspended bool       `json:"suspended"`
 	May       []string   `json:"may"`
 }
 

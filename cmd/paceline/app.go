@@ -17,6 +17,7 @@ type appCmd struct {
 	List     appListCmd     `cmd:"" help:"List apps, or the versions of one."`
 	Diff     appDiffCmd     `cmd:"" help:"Say what changed between two versions."`
 	Rollback appRollbackCmd `cmd:"" help:"Make another version active."`
+	Migrate  appMigrateCmd  `cmd:"" help:"Bring open tickets to another version."`
 	Export   appExportCmd   `cmd:"" help:"Save a version as a zip."`
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -23,7 +24,12 @@ type ticketCmd struct {
 	Show     ticketShowCmd     `cmd:"" help:"Show a ticket with its history."`
 	Comment  ticketCommentCmd  `cmd:"" help:"Add a comment."`
 	Withdraw ticketWithdrawCmd `cmd:"" help:"Take back your last step, while nobody has acted since."`
-	Cancel   ticketCancelCmd   `cmd:"" help:"End a ticket."`
+	Cancel   ticketCancelCmd   `cmd:"" help:"End a ticket, or many."`
+	Suspend  ticketSuspendCmd  `cmd:"" help:"Stop a ticket, or many: nothing can be completed, timers and work wait."`
+	Resume   ticketResumeCmd   `cmd:"" help:"Let suspended tickets go on."`
+	Move     ticketMoveCmd     `cmd:"" help:"Move a token of a ticket, or of many, to another element."`
+	Set      ticketSetCmd      `cmd:"" help:"Set variables of a ticket, or of many."`
+	Restart  ticketRestartCmd  `cmd:"" help:"Do a ticket, or many, again from a passed element; one that has ended as a new ticket."`
 	CC       ticketCCCmd       `cmd:"" help:"Tell people of a ticket."`
 	Urge     ticketUrgeCmd     `cmd:"" help:"Remind those whom a ticket waits for."`
 	Export   ticketExportCmd   `cmd:"" help:"Write tickets as CSV to standard output."`
@@ -181,6 +187,9 @@ func (s ticketShowCmd) Run(ctx context.Context, con *console) error {
 		t.add("number", view.Number)
 		t.add("title", view.Title)
 		t.add("status", view.Status)
+		if view.Suspended {
+			t.add("suspended", "yes")
+		}
 		t.add("app", view.App+" "+view.Kind+", version "+strconv.Itoa(view.Version))
 		t.add("requester", view.Requester.Name)
 		t.add("opened", when(view.Created))
@@ -291,11 +300,20 @@ func (w ticketWithdrawCmd) Run(ctx context.Context, con *console) error {
 	return w.run(ctx, con, func(c *client.Client, id string) (client.Ended, error) { return c.WithdrawTicket(ctx, id, w.Reason) })
 }
 
-type ticketCancelCmd struct{ endFlags }
+type ticketCancelCmd struct {
+	Ticket string `arg:"" optional:"" help:"Number or id; left out: the tickets that the filter finds."`
+	Reason string `arg:"" optional:"" help:"For the history."`
+	Why    string `name:"reason" help:"The same as the argument."`
+	manyFlags
+}
 
 // Run cancels.
 func (w ticketCancelCmd) Run(ctx context.Context, con *console) error {
-	return w.run(ctx, con, func(c *client.Client, id string) (client.Ended, error) { return c.CancelTicket(ctx, id, w.Reason) })
+	w.Reason = cmp.Or(w.Reason, w.Why)
+	if _, many := w.filter(); many || w.Ticket == "" {
+		return operateFlags{Ticket: w.Ticket, Reason: w.Reason, manyFlags: w.manyFlags}.run(ctx, con, client.Operation{Do: "cancel"})
+	}
+	return endFlags{Ticket: w.Ticket, Reason: w.Reason}.run(ctx, con, func(c *client.Client, id string) (client.Ended, error) { return c.CancelTicket(ctx, id, w.Reason) })
 }
 
 type ticketExportCmd struct {
