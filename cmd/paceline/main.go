@@ -40,17 +40,18 @@ type commands struct {
 	Login  loginCmd  `cmd:"" help:"Sign in to a server and keep a token."`
 	Logout logoutCmd `cmd:"" help:"Forget the token, here and on the server."`
 
-	App      appCmd      `cmd:"" help:"Publish apps and look after their versions."`
-	Ticket   ticketCmd   `cmd:"" help:"Open, find and show tickets."`
-	Task     taskCmd     `cmd:"" help:"Work through the inbox."`
-	Record   recordCmd   `cmd:"" help:"Data tables: look at, write, import and export records."`
-	Notice   noticeCmd   `cmd:"" help:"Read what you were told."`
-	Deputy   deputyCmd   `cmd:"" help:"Let somebody stand in for you."`
-	Incident incidentCmd `cmd:"" help:"Find and repair what cannot go on."`
-	User     userCmd     `cmd:"" help:"People."`
-	Group    groupCmd    `cmd:"" help:"Groups of people."`
-	Unit     unitCmd     `cmd:"" help:"Units of the organisation."`
-	Node     nodeCmd     `cmd:"" help:"The servers."`
+	App       appCmd       `cmd:"" help:"Publish apps and look after their versions."`
+	Ticket    ticketCmd    `cmd:"" help:"Open, find and show tickets."`
+	Task      taskCmd      `cmd:"" help:"Work through the inbox."`
+	Record    recordCmd    `cmd:"" help:"Data tables: look at, write, import and export records."`
+	Notice    noticeCmd    `cmd:"" help:"Read what you were told."`
+	Deputy    deputyCmd    `cmd:"" help:"Let somebody stand in for you."`
+	Incident  incidentCmd  `cmd:"" help:"Find and repair what cannot go on."`
+	Operation operationCmd `cmd:"" help:"Look after operations on many tickets."`
+	User      userCmd      `cmd:"" help:"People."`
+	Group     groupCmd     `cmd:"" help:"Groups of people."`
+	Unit      unitCmd      `cmd:"" help:"Units of the organisation."`
+	Node      nodeCmd      `cmd:"" help:"The servers."`
 
 	Bpmn bpmnCmd `cmd:"" help:"Check and run BPMN models; no server needed."`
 	Feel feelCmd `cmd:"" help:"Evaluate FEEL expressions; no server needed."`
