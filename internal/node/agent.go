@@ -50,7 +50,8 @@ type presence struct {
 
 // How an Agent looks after its ties.
 const (
-	meetWithin  = 2 * time.Second // for a Booster to be found at the start
+	meetWithin  = 2 * time.Second        // for a Booster to be found at the start
+	meetOther   = 500 * time.Millisecond // by a host that may have the only one
 	doubleEvery = 5 * time.Second
 	followEvery = 5 * time.Second
 	verbWho     = "who"
@@ -92,12 +93,21 @@ func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 	if err := a.answer(); err != nil {
 		return nil, err
 	}
+	follow := service.NewLoop(followEvery, a.follow)
+	_, err = a.bus.Listen(func(topic, _ string) {
+		if topic == join.TopicHost {
+			follow.Ring()
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
 	a.services.Add("bus", a.bus)
 	a.services.Add("double", starting(func(ctx context.Context) error { return a.refuseDouble(ctx, met) }))
 	a.services.Add("teller", a.teller.loop)
 	a.services.Add("roles", a.Agent)
 	a.services.Add("double watch", service.NewLoop(doubleEvery, a.watchDouble))
-	a.services.Add("follow", service.NewLoop(followEvery, a.follow))
+	a.services.Add("follow", follow)
 	a.services.Add("certificate", trust.NewRenewal(id, 0, a.sign, time.Now, cfg.Log))
 	return a, nil
 }
@@ -165,7 +175,11 @@ func (a *Agent) answer() error {
 // refuseDouble finds out whether another machine plays this host. Without a Booster it
 // cannot be known yet, and the start goes on: the watch looks again.
 func (a *Agent) refuseDouble(ctx context.Context, met <-chan struct{}) error {
-	timer := time.NewTimer(meetWithin)
+	patience := meetWithin
+	if a.host.Has(config.RoleBooster) {
+		patience = meetOther
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-met:

@@ -228,18 +228,23 @@ func (t *tabling) Stop(ctx context.Context) error {
 // tableOf is the gateways' table for the nodes of a cluster. Who fell silent stays in it
 // for a while; who left in good order does not.
 func tableOf(nodes []cluster.Node, now time.Time) gateway.Table {
-	latest := make(map[string]cluster.Node) // by address: an earlier life of a server counts no more
+	slices.SortFunc(nodes, func(a, b cluster.Node) int { return a.Started.Compare(b.Started) })
+	lives := make(map[string]cluster.Node) // the latest of each server
 	for _, node := range nodes {
-		if node.Address == "" || !slices.Contains(node.Roles, string(config.RoleServer)) {
-			continue
-		}
-		if was, ok := latest[node.Address]; !ok || was.Started.Before(node.Started) {
-			latest[node.Address] = node
+		if slices.Contains(node.Roles, string(config.RoleServer)) {
+			lives[node.Name] = node
 		}
 	}
+	at := make(map[string]cluster.Node) // an address may have had another server before
+	for _, node := range lives {
+		if was, ok := at[node.Address]; !ok || was.Started.Before(node.Started) {
+			at[node.Address] = node
+		}
+	}
+	delete(at, "")
 	pool := upstream.Config{Servers: []upstream.ServerConfig{}}
-	for _, address := range slices.Sorted(maps.Keys(latest)) {
-		node := latest[address]
+	for _, address := range slices.Sorted(maps.Keys(at)) {
+		node := at[address]
 		if node.State == cluster.Stopped || !node.Alive && now.Sub(node.Expires) > forgetServers {
 			continue
 		}

@@ -1,0 +1,445 @@
+//go:build !windows
+
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/paceline/paceline/internal/agent"
+	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/db"
+	"github.com/paceline/paceline/internal/db/dbtest"
+	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/join"
+	"github.com/paceline/paceline/internal/org"
+)
+
+// The test binary is also the processes of a cluster's hosts: the variable names the role.
+const playing = "PACELINE_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	role, plays := os.LookupEnv(playing)
+	if !plays {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := play(ctx, config.Dir(os.Args[1]), config.Role(role)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// play is the process of an Agent, or of a role that an Agent runs.
+func play(ctx context.Context, dir config.Dir, role config.Role) (err error) {
+	file, err := agent.OpenLog(filepath.Join(dir.Logs(), string(role)+".log"), agent.LogSize, agent.LogKeep)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewJSONHandler(file, nil))
+	if role == config.RoleAgent {
+		a, err := NewAgent(AgentConfig{
+			Data: dir, Version: "test", Log: log,
+			Program: func(role config.Role) []string {
+				return []string{"/usr/bin/env", playing + "=" + string(role), os.Args[0], string(dir)}
+			},
+			Pacing: agent.Pacing{First: 300 * time.Millisecond},
+		})
+		if err != nil {
+			return err
+		}
+		return a.Run(ctx, func() {})
+	}
+	cfg, err := ForHost(dir, role)
+	if err != nil {
+		return err
+	}
+	cfg.Log, cfg.Version, cfg.Org.Password = log, "test", org.PasswordConfig{Memory: 64, Time: 1}
+	if cfg.Life, err = agent.Begin(dir, role, "test"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cfg.Life.End()) }()
+	n, err := New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return n.Run(ctx, func() {})
+}
+
+// field is a cluster of hosts on this machine.
+type field struct {
+	*testing.T
+	dsn    string
+	db     *db.DB
+	hosts  map[string]config.Dir
+	agents map[string]*exec.Cmd
+}
+
+// newField makes a cluster of two Boosters and two servers, one of the hosts with a
+// gateway beside its Booster. When it returns, all run.
+func newField(t *testing.T, dsn string) *field {
+	f := &field{T: t, dsn: dsn, hosts: map[string]config.Dir{}, agents: map[string]*exec.Cmd{}}
+	f.db = dbtest.OpenDSN(t, dsn)
+	if err := f.db.Migrate(t.Context(), migrations()); err != nil {
+		t.Fatal(err)
+	}
+	audit := func(context.Context, *db.Tx, *org.Actor, string, string, any) error { return nil }
+	deps := join.Deps{DB: f.db, Audit: audit, Ring: func(string, string) {}, Now: time.Now}
+	ports := freePorts(t, 6)
+	first := "127.0.0.1:" + strconv.Itoa(ports)
+	_, err := join.Found(t.Context(), deps, join.Founding{Data: f.dir("b1"), DSN: dsn, Name: "b1", Advertise: first, Roles: []config.Role{config.RoleBooster, config.RoleGateway}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.settle("b1")
+	f.start("b1")
+	t.Cleanup(f.end)
+	for name, roles := range map[string][]config.Role{"b2": {config.RoleBooster}, "s1": {config.RoleServer}, "s2": {config.RoleServer}} {
+		_, token, err := join.NewCluster(deps).CreateToken(t.Context(), org.System("test"), join.TokenDraft{Roles: roles})
+		if err != nil {
+			t.Fatal(err)
+		}
+		advertise := "127.0.0.1"
+		if name == "b2" {
+			advertise += ":" + strconv.Itoa(ports+3)
+		}
+		f.eventually("b1 lets "+name+" in", func() bool {
+			_, err = join.Enter(t.Context(), join.Entry{Boosters: []string{first}, Token: token, Data: f.dir(name), Name: name, Advertise: advertise})
+			return err == nil
+		}, func() string { return fmt.Sprint(err, f.log("b1", config.RoleBooster)) })
+		f.settle(name)
+		f.start(name)
+	}
+	f.ready("b1", config.RoleBooster)
+	f.ready("b2", config.RoleBooster)
+	f.ready("s1", config.RoleServer)
+	f.ready("s2", config.RoleServer)
+	f.ready("b1", config.RoleGateway)
+	return f
+}
+
+// dir makes the data directory of a host; its socket does not fit into t.TempDir everywhere.
+func (f *field) dir(name string) config.Dir {
+	if dir, ok := f.hosts[name]; ok {
+		return dir
+	}
+	dir, err := os.MkdirTemp("", "host")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { os.RemoveAll(dir) })
+	f.hosts[name] = config.Dir(dir)
+	return config.Dir(dir)
+}
+
+// settle gives a host free ports for what is not in its address.
+func (f *field) settle(name string) {
+	f.Helper()
+	dir := f.hosts[name]
+	host, err := config.LoadHost(dir)
+	if err != nil {
+		f.Fatal(err)
+	}
+	const free = "127.0.0.1:0"
+	host.Listen.Server, host.Listen.Gateway, host.Listen.BoosterHealth, host.Listen.GatewayHealth = free, free, free, free
+	if err := config.SaveHost(dir, host); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// start starts the Agent of a host.
+func (f *field) start(name string) {
+	f.Helper()
+	cmd := exec.Command(os.Args[0], string(f.hosts[name]))
+	cmd.Env = append(os.Environ(), playing+"="+string(config.RoleAgent))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		f.Fatal(err)
+	}
+	f.agents[name] = cmd
+}
+
+// stop has the Agent of a host stop everything.
+func (f *field) stop(name string) {
+	f.Helper()
+	cmd := f.agents[name]
+	if cmd == nil {
+		return
+	}
+	delete(f.agents, name)
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may be dead
+	if err := cmd.Wait(); err != nil {
+		f.Errorf("%s: %v", name, err)
+	}
+}
+
+func (f *field) end() {
+	for name := range f.hosts {
+		f.stop(name)
+	}
+	for name, dir := range f.hosts {
+		for _, role := range config.Roles {
+			if r, alive := agent.Find(dir, role); alive {
+				f.Errorf("the %s of %s outlives the test", role, name)
+				_ = syscall.Kill(r.PID, syscall.SIGKILL) // it may have ended just now
+			}
+		}
+		if f.Failed() {
+			f.Logf("%s: %s", name, f.log(name, config.RoleAgent))
+		}
+	}
+}
+
+// ready waits for a role, and gives its report.
+func (f *field) ready(name string, role config.Role) agent.Report {
+	f.Helper()
+	var r agent.Report
+	f.eventually("the "+string(role)+" of "+name+" is ready", func() bool {
+		var alive bool
+		r, alive = agent.Find(f.hosts[name], role)
+		return alive && r.State == string(agent.Ready)
+	}, func() string { return fmt.Sprintf("%+v\n%s", r, f.log(name, role)) })
+	return r
+}
+
+// kill ends a role as a defect would.
+func (f *field) kill(name string, role config.Role) agent.Report {
+	f.Helper()
+	r, alive := agent.Find(f.hosts[name], role)
+	if !alive {
+		f.Fatalf("%s has no %s", name, role)
+	}
+	if err := syscall.Kill(r.PID, syscall.SIGKILL); err != nil {
+		f.Fatal(err)
+	}
+	return r
+}
+
+func (f *field) eventually(what string, so func() bool, or func() string) {
+	f.Helper()
+	for end := time.Now().Add(30 * time.Second); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			f.Fatalf("not within 30 s: %s\n%s", what, or())
+		}
+	}
+}
+
+// log is the end of what a role has logged.
+func (f *field) log(name string, role config.Role) string {
+	text, _ := os.ReadFile(filepath.Join(f.hosts[name].Logs(), string(role)+".log"))
+	out, _ := os.ReadFile(filepath.Join(f.hosts[name].Logs(), string(role)+".out"))
+	return string(text[max(0, len(text)-3000):]) + string(out)
+}
+
+// leader reads who leads.
+func (f *field) leader() cluster.Leader {
+	var l cluster.Leader
+	err := f.db.QueryRow(f.Context(), "SELECT holder, epoch FROM cluster_lease WHERE role = ?", "center").Scan(&l.Name, &l.Epoch)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return l
+}
+
+// get asks through the gateway.
+func (f *field) get(path string) (status int, body string) {
+	f.Helper()
+	r := f.ready("b1", config.RoleGateway)
+	client := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Get("http://" + r.Addresses["http"] + path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// freePorts finds so many free ports in a row.
+func freePorts(t *testing.T, n int) int {
+	t.Helper()
+	for range 100 {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := ln.Addr().(*net.TCPAddr).Port
+		all := []net.Listener{ln}
+		for i := 1; i < n && err == nil; i++ {
+			var next net.Listener
+			if next, err = net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(base+i)); err == nil {
+				all = append(all, next)
+			}
+		}
+		for _, l := range all {
+			l.Close()
+		}
+		if err == nil && base+n < 65000 {
+			return base
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+// A cluster of real processes: what dies is replaced at once, proof of death hastens what
+// would have to expire, and with every Booster dead requests are served.
+func TestACluster(t *testing.T) {
+	f := newField(t, dbtest.DSN(t, "postgres"))
+	if status, body := f.get("/readyz"); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	f.serverDies()
+	f.leaderDies()
+	f.secondAgent()
+	f.anyOrder()
+	f.withoutBoosters()
+}
+
+// serverDies shows that the place of a dead server is free at once.
+func (f *field) serverDies() {
+	f.Helper()
+	killed := time.Now()
+	r := f.kill("s1", config.RoleServer)
+	f.eventually("its place is free", func() bool {
+		nodes, err := cluster.List(f.Context(), f.db)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, n := range nodes {
+			if n.Number == r.Number && n.Epoch == r.Epoch {
+				return !n.Alive
+			}
+		}
+		return false
+	}, func() string { return f.log("s2", config.RoleServer) })
+	if took := time.Since(killed); took > time.Second {
+		f.Errorf("that took %v", took)
+	} else {
+		f.Logf("free after %v", took)
+	}
+	if status, body := f.get("/livez"); status != http.StatusOK {
+		f.Errorf("%d %s", status, body)
+	}
+	if again := f.ready("s1", config.RoleServer); again.PID == r.PID {
+		f.Error("it was not started again")
+	}
+}
+
+// leaderDies shows that a dead leader is replaced at once.
+func (f *field) leaderDies() {
+	f.Helper()
+	f.eventually("the hosts know both Boosters", func() bool {
+		for _, dir := range f.hosts {
+			if host, err := config.LoadHost(dir); err != nil || len(host.Boosters) < 2 {
+				return false
+			}
+		}
+		return true
+	}, func() string { return "" })
+	f.eventually("somebody leads", func() bool { return f.leader().Name != "" }, func() string { return "" })
+	best := time.Hour
+	for range 3 {
+		was := f.leader()
+		name := was.Name[:2]
+		f.eventually("the Agent knows", func() bool {
+			r, _ := agent.Find(f.hosts[name], config.RoleBooster)
+			return r.Lease == was.Epoch
+		}, func() string { return "" })
+		f.ready("b1", config.RoleBooster)
+		f.ready("b2", config.RoleBooster)
+		killed := time.Now()
+		f.kill(name, config.RoleBooster)
+		f.eventually("another leads", func() bool { now := f.leader(); return now.Epoch > was.Epoch && now.Name != was.Name }, func() string {
+			return fmt.Sprint(f.leader(), f.log("b1", config.RoleBooster), f.log("b2", config.RoleBooster))
+		})
+		took := time.Since(killed)
+		f.Logf("the lead was taken over after %v", took)
+		best = min(best, took)
+	}
+	if best > 100*time.Millisecond {
+		f.Errorf("a lease that is proven free is waited for: %v", best)
+	}
+}
+
+// secondAgent shows that a copy of a host is refused.
+func (f *field) secondAgent() {
+	f.Helper()
+	f.ready("b1", config.RoleBooster)
+	dir := f.dir("copy")
+	defer delete(f.hosts, "copy")
+	if err := os.CopyFS(string(dir)+"/d", os.DirFS(string(f.hosts["s1"]))); err != nil && !errors.Is(err, os.ErrInvalid) {
+		f.Log(err) // the socket is not copied
+	}
+	host, err := config.LoadHost(f.hosts["s1"])
+	if err != nil {
+		f.Fatal(err)
+	}
+	copied := dir + "/d"
+	if err := errors.Join(os.CopyFS(copied.PKI(), os.DirFS(f.hosts["s1"].PKI()))); err != nil && !errors.Is(err, os.ErrExist) {
+		f.Fatal(err)
+	}
+	if err := config.SaveHost(copied, host); err != nil {
+		f.Fatal(err)
+	}
+	a, err := NewAgent(AgentConfig{Data: copied, Version: "test", Log: slog.New(slog.DiscardHandler), Program: func(config.Role) []string { return []string{"/bin/false"} }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	err = a.Run(f.Context(), func() { f.Error("it runs") })
+	if !errs.Is(err, errs.Conflict) {
+		f.Errorf("%v", err)
+	}
+}
+
+// anyOrder stops everything and starts it from the wrong end.
+func (f *field) anyOrder() {
+	f.Helper()
+	for _, name := range []string{"b1", "b2", "s1", "s2"} {
+		f.stop(name)
+	}
+	for _, name := range []string{"s2", "s1", "b2", "b1"} {
+		f.start(name)
+	}
+	f.ready("s1", config.RoleServer)
+	f.ready("b2", config.RoleBooster)
+	if status, body := f.get("/readyz"); status != http.StatusOK {
+		f.Errorf("%d %s", status, body)
+	}
+}
+
+// withoutBoosters ends both and starts the gateway anew: it serves its last table.
+func (f *field) withoutBoosters() {
+	f.Helper()
+	f.ready("s1", config.RoleServer)
+	f.stop("b2")
+	for _, o := range []agent.Order{{Verb: agent.VerbStop, Role: config.RoleBooster}, {Verb: agent.VerbRestart, Role: config.RoleGateway}} {
+		if _, err := agent.Ask(f.Context(), f.hosts["b1"], o); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if status, body := f.get("/livez"); status != http.StatusOK {
+		f.Errorf("%d %s", status, body)
+	}
+	if status, body := f.get("/readyz"); status != http.StatusOK {
+		f.Errorf("%d %s", status, body)
+	}
+}
