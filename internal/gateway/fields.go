@@ -101,6 +101,9 @@ func (v *visit) lookAt(f http1.Field) *refusal {
 		v.fields.cookie = v.fields.cookie || f.Is("cookie")
 	case 7:
 		v.fields.upgrade = v.fields.upgrade || f.Is("upgrade")
+		if f.Is("trailer") && framesIn(f.Value) {
+			return badRequest("a trailer that would frame the message")
+		}
 	case 12:
 		if f.Is("x-request-id") {
 			v.fields.id = f.Value
@@ -121,6 +124,16 @@ func (v *visit) lookAt(f http1.Field) *refusal {
 		return badRequest("a field that passes for a trusted one")
 	}
 	return nil
+}
+
+// framesIn says whether a list of trailers names one that may not be (RFC 9110 section
+// 6.5.1).
+func framesIn(list []byte) (found bool) {
+	http1.Options(list, func(option []byte) {
+		f := http1.Field{Name: option}
+		found = found || f.Is("transfer-encoding") || f.Is("content-length") || f.Is("trailer")
+	})
+	return found
 }
 
 // ofAConnection refuses what HTTP/2 has other means for (RFC 9113 section 8.2.2).

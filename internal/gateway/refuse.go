@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
@@ -113,10 +114,43 @@ func visible(b []byte) bool {
 	return len(b) > 0
 }
 
-// isHost says whether b has only what a name or an address with a port may have.
+// isHost says whether b is a name or an address with or without a port, and nothing else.
 func isHost(b []byte) bool {
+	name, port := b, []byte(nil)
+	if len(b) > 0 && b[0] == '[' {
+		end := bytes.IndexByte(b, ']')
+		if end < 0 {
+			return false
+		}
+		a, err := netip.ParseAddr(string(b[1:end]))
+		if err != nil || !a.Is6() || a.Zone() != "" {
+			return false
+		}
+		name, port = nil, b[end+1:]
+		if len(port) > 0 && port[0] != ':' {
+			return false
+		}
+	} else if i := bytes.IndexByte(b, ':'); i >= 0 {
+		name, port = b[:i], b[i:]
+	}
+	for _, c := range name {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	for _, c := range bytes.TrimPrefix(port, []byte{':'}) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(port) <= len(":65535") && (len(name) > 0 || b[0] == '[')
+}
+
+// mayBeHost says whether b has only characters of a URI's host (RFC 3986 section 3.2.2): a
+// Host that does not count has to be one nevertheless.
+func mayBeHost(b []byte) bool {
 	for _, c := range b {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && strings.IndexByte("-._:[]", c) < 0 {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && strings.IndexByte("!$%&'()*+,-.:;=[]_~", c) < 0 {
 			return false
 		}
 	}

@@ -306,7 +306,7 @@ func (c *relay) readBody(p []byte) (int, error) {
 // knows: a client that waits for a word, or sends chunks, may send any number.
 func (c *relay) unread() int64 {
 	switch {
-	case c.head.Length == 0 || c.head.Length == http1.Chunked && c.chunks.Ended():
+	case c.head.Length == http1.Chunked && c.chunks.Ended() || c.left == 0:
 		return 0
 	case c.head.Length == http1.Chunked || c.awaited:
 		return math.MaxInt64

@@ -19,6 +19,7 @@ type standard struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	control *http.ResponseController
+	pause   time.Duration // that a body may make
 	head    http1.Head
 	text    []byte // that head points into
 	visit   visit
@@ -30,7 +31,7 @@ var standards = sync.Pool{New: func() any { return new(standard) }}
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s := standards.Get().(*standard)
 	defer standards.Put(s)
-	s.w, s.r, s.control = w, r, http.NewResponseController(w)
+	s.w, s.r, s.control, s.pause = w, r, http.NewResponseController(w), f.gateway.cfg.Limits.BodyPause
 	v := &s.visit
 	*v = visit{ctx: r.Context(), head: &s.head, proto: r.Proto, peer: addressOf(r.RemoteAddr), secure: r.TLS != nil, began: time.Now(),
 		fields: fields{kinds: v.fields.kinds}}
@@ -92,6 +93,9 @@ func (s *standard) own(v *visit, a ownAnswer) {
 		h.Set("Retry-After", strconv.Itoa(int(a.retry.Seconds())))
 	}
 	s.closing(v)
+	if s.head.Length != 0 && s.pause > 0 { // net/http reads on, up to 256 KiB
+		_ = s.SetReadDeadline(time.Now().Add(s.pause))
+	}
 	s.w.WriteHeader(a.status)
 	_, _ = s.w.Write(a.text) // a client that is gone needs no answer
 }

@@ -154,20 +154,30 @@ func (v *visit) arrive() {
 	if v.method == "" {
 		v.method = string(v.head.Method)
 	}
-	target := v.head.Target
-	if len(target) > 0 && target[0] == '/' {
-		v.host = v.field("host")
-	} else if scheme, rest, ok := bytes.Cut(target, []byte("://")); ok && (bytes.EqualFold(scheme, []byte("http")) || bytes.EqualFold(scheme, []byte("https"))) {
-		end := bytes.IndexAny(rest, "/?")
-		if end < 0 {
-			end = len(rest)
-		}
-		if v.host, target = rest[:end], rest[end:]; len(target) == 0 || target[0] == '?' {
-			target = append([]byte{'/'}, target...)
-		}
+	v.host, v.path, v.query = v.field("host"), v.head.Target, nil
+	if len(v.path) == 0 || v.path[0] != '/' {
+		v.absolute()
 	}
-	v.path, v.query = target, nil
-	if i := bytes.IndexByte(target, '?'); i >= 0 {
-		v.path, v.query = target[:i], target[i:]
+	if i := bytes.IndexByte(v.path, '?'); i >= 0 {
+		v.path, v.query = v.path[:i], v.path[i:]
+	}
+}
+
+// absolute takes a target with a host apart; the Host field counts no more, but has to be
+// one. What is no such target is left as it is, to be refused.
+func (v *visit) absolute() {
+	scheme, rest, ok := bytes.Cut(v.path, []byte("://"))
+	if !ok || !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")) {
+		return
+	}
+	end := bytes.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	if mayBeHost(v.host) {
+		v.host = rest[:end]
+	}
+	if v.path = rest[end:]; len(v.path) == 0 || v.path[0] == '?' {
+		v.path = append([]byte{'/'}, v.path...)
 	}
 }
