@@ -150,6 +150,10 @@ func (d *DB) pending(ctx context.Context, conn *sql.Conn, list []Migration) ([]M
 				WithCure("restore it, and make the change in a migration of its own; or start the version of the program that fits the database")
 		}
 	}
+	if _, under := applied[copying.ID]; under {
+		return nil, errs.New(errs.Unsupported, "only a part of the data is in this database yet: paceline migrate has not finished").
+			WithCure("run it again with the same source; it goes on where it was")
+	}
 	for id, was := range applied {
 		return nil, errs.New(errs.Unsupported, "the schema is newer than this program: it has migration %d %q of version %q", id, was.name, was.app).
 			WithCure("start that version or a later one")
