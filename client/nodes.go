@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -10,6 +12,39 @@ type Cluster struct {
 	Leader string `json:"leader"` // name of the node that leads; empty: none at the moment
 	Epoch  int64  `json:"epoch"`  // rises whenever another node begins to lead
 	Nodes  []Node `json:"nodes"`
+	Hosts  []Host `json:"hosts"` // in the order in which they joined; a single server has none
+}
+
+// Host is a machine of the cluster. What is wanted of it is active, cordoned or drained.
+type Host struct {
+	Name        string    `json:"name"`
+	Roles       []string  `json:"roles"`
+	Address     string    `json:"address"` // host:port of its Booster; of another, host
+	Wanted      string    `json:"wanted"`
+	Joined      time.Time `json:"joined"`
+	Certificate time.Time `json:"certificate"` // when it expires; it is renewed before
+	Nodes       []Node    `json:"nodes"`       // its processes among the servers
+}
+
+// JoinToken lets machines join the cluster. Its state is open, used, expired or revoked.
+type JoinToken struct {
+	ID      string    `json:"id"`
+	Roles   []string  `json:"roles"` // that the hosts get
+	Uses    int       `json:"uses"`  // how many hosts it may let in
+	Used    int       `json:"used"`  // how many it has
+	Creator string    `json:"creator"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+	Revoked time.Time `json:"revoked,omitzero"`
+	State   string    `json:"state"`
+	Token   string    `json:"token,omitempty"` // when it is made, and never again
+}
+
+// NewJoinToken is what is asked of a token; what is left out is a server, an hour, one use.
+type NewJoinToken struct {
+	Roles   []string `json:"roles,omitempty"`
+	Seconds int      `json:"seconds,omitempty"`
+	Uses    int      `json:"uses,omitempty"`
 }
 
 // Node is a server. State is joining, waiting (Cause says for what), ready, draining,
@@ -31,4 +66,36 @@ type Node struct {
 // Nodes lists the servers by name.
 func (c *Client) Nodes(ctx context.Context) (Cluster, error) {
 	return get[Cluster](ctx, c, "/nodes", nil)
+}
+
+// Host reads one host of the cluster.
+func (c *Client) Host(ctx context.Context, name string) (Host, error) {
+	return get[Host](ctx, c, "/nodes/"+url.PathEscape(name), nil)
+}
+
+// WantHost drains or cordons a host, or wants it back.
+func (c *Client) WantHost(ctx context.Context, name, wanted string) (Host, error) {
+	return send[Host](ctx, c, http.MethodPut, "/nodes/"+url.PathEscape(name)+"/wanted", map[string]string{"wanted": wanted})
+}
+
+// RemoveHost removes a host from the cluster and revokes its certificates.
+func (c *Client) RemoveHost(ctx context.Context, name string) (Host, error) {
+	return send[Host](ctx, c, http.MethodDelete, "/nodes/"+url.PathEscape(name), nil)
+}
+
+// CreateJoinToken makes a token that lets machines join.
+func (c *Client) CreateJoinToken(ctx context.Context, n NewJoinToken) (JoinToken, error) {
+	return send[JoinToken](ctx, c, http.MethodPost, "/join-tokens", n)
+}
+
+// JoinTokens lists the join tokens, the newest first.
+func (c *Client) JoinTokens(ctx context.Context) ([]JoinToken, error) {
+	list, err := get[Page[JoinToken]](ctx, c, "/join-tokens", nil)
+	return list.Items, err
+}
+
+// RevokeJoinToken ends a join token; hosts that it let in stay.
+func (c *Client) RevokeJoinToken(ctx context.Context, id string) error {
+	_, err := send[nothing](ctx, c, http.MethodDelete, "/join-tokens/"+url.PathEscape(id), nil)
+	return err
 }

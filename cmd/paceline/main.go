@@ -37,6 +37,10 @@ type commands struct {
 
 	Gateway gatewayCmd `cmd:"" help:"Spread requests over servers that may come, go and die."`
 
+	Cluster clusterCmd `cmd:"" help:"Make a cluster of several machines."`
+	Token   tokenCmd   `cmd:"" help:"Tokens that let machines join the cluster."`
+	Join    joinCmd    `cmd:"" help:"Make this machine a host of a cluster."`
+
 	Login  loginCmd  `cmd:"" help:"Sign in to a server and keep a token."`
 	Logout logoutCmd `cmd:"" help:"Forget the token, here and on the server."`
 
@@ -48,6 +52,11 @@ type commands struct {
 	Deputy    deputyCmd    `cmd:"" help:"Let somebody stand in for you."`
 	Incident  incidentCmd  `cmd:"" help:"Find and repair what cannot go on."`
 	Operation operationCmd `cmd:"" help:"Look after operations on many tickets."`
+	Calendar  calendarCmd  `cmd:"" help:"Work hours and holidays."`
+	Schedule  scheduleCmd  `cmd:"" help:"What is due again and again."`
+	Message   messageCmd   `cmd:"" help:"Messages to processes."`
+	Signal    signalCmd    `cmd:"" help:"Signals to processes."`
+	Hook      hookCmd      `cmd:"" help:"Webhooks that other systems call."`
 	User      userCmd      `cmd:"" help:"People."`
 	Group     groupCmd     `cmd:"" help:"Groups of people."`
 	Unit      unitCmd      `cmd:"" help:"Units of the organisation."`

@@ -27,6 +27,7 @@ import (
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/hours"
 	"github.com/paceline/paceline/internal/intake"
+	"github.com/paceline/paceline/internal/join"
 	"github.com/paceline/paceline/internal/operation"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/record"
@@ -56,6 +57,7 @@ type Deps struct {
 	Messages Messages
 	Checks   []Check // of /readyz
 	Nodes    func(ctx context.Context, by *org.Actor) (cluster.Overview, error)
+	Hosts    *join.Cluster
 	Leader   func() cluster.Leader // as far as this node knows
 	Metrics  *prometheus.Registry
 	Now      func() time.Time
@@ -75,6 +77,7 @@ type Server struct {
 	messages   Messages
 	records    *record.Records
 	nodes      func(context.Context, *org.Actor) (cluster.Overview, error)
+	hosts      *join.Cluster
 	leader     func() cluster.Leader
 	now        func() time.Time
 	log        *slog.Logger
@@ -99,7 +102,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg.Heartbeat = 15 * time.Second
 	}
 	s := &Server{
-		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, operations: deps.Operations, hours: deps.Hours, intake: deps.Intake, messages: deps.Messages, records: deps.Records, nodes: deps.Nodes, leader: deps.Leader, now: deps.Now, log: deps.Log,
+		cfg: cfg, org: deps.Org, apps: deps.Apps, tickets: deps.Tickets, operations: deps.Operations, hours: deps.Hours, intake: deps.Intake, messages: deps.Messages, records: deps.Records, nodes: deps.Nodes, hosts: deps.Hosts, leader: deps.Leader, now: deps.Now, log: deps.Log,
 		mux: http.NewServeMux(), metrics: newMetrics(deps.Metrics),
 		readiness: &readiness{node: cfg.Node, checks: deps.Checks, now: deps.Now},
 		attempts:  newAttempts(),
@@ -129,6 +132,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.registerOperations()
 	s.registerJobs()
 	s.registerNodes()
+	s.registerHosts()
 	s.registerCalendars()
 	s.registerSchedules()
 	s.registerMessages()

@@ -179,7 +179,7 @@ func (n *Node) makeUseCases() (err error) {
 	}
 	n.api, err = api.New(
 		api.Config{Version: cfg.Version, Node: cfg.Name, Secure: cfg.Secure, Proxies: cfg.Proxies, Origins: cfg.Origins},
-		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Operations: n.operations, Hours: n.hours, Intake: n.intake, Messages: n.process, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Leader: n.leader, Metrics: n.metrics, Now: now, Log: log},
+		api.Deps{Org: n.org, Apps: n.apps, Tickets: n.tickets, Operations: n.operations, Hours: n.hours, Intake: n.intake, Messages: n.process, Records: n.records, Checks: n.checks(), Nodes: n.nodes, Hosts: n.hosts(), Leader: n.leader, Metrics: n.metrics, Now: now, Log: log},
 	)
 	if err != nil {
 		return err
