@@ -136,7 +136,9 @@ func (s *Service) Items(ctx context.Context, actor *org.Actor, id db.ID, outcome
 	}
 	found, err := db.All(ctx, s.db, func(row db.Scanner) (it Item, err error) {
 		var at int64
-		err = row.Scan(&it.Ticket, &it.Number, &it.Outcome, &it.Cause, &at)
+		var outcome Outcome
+		err = row.Scan(&it.Ticket, &it.Number, &outcome, &it.Cause, &at)
+		it.Outcome = outcome.String()
 		if at != process.Never {
 			it.At = db.Time(at)
 		}

@@ -104,9 +104,6 @@ var outcomeNames = [...]string{"waiting", "done", "failed"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// MarshalText makes the outcome a word in JSON.
-func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
-
 // Run is one operation on many tickets.
 type Run struct {
 	ID      db.ID         `json:"id"`
@@ -131,7 +128,7 @@ type Run struct {
 type Item struct {
 	Ticket  db.ID     `json:"ticket"`
 	Number  string    `json:"number"`
-	Outcome Outcome   `json:"outcome" enum:"waiting,done,failed"`
+	Outcome string    `json:"outcome" enum:"waiting,done,failed"`
 	Cause   string    `json:"cause,omitempty" doc:"why it failed"`
 	At      time.Time `json:"at,omitzero"`
 }
