@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -27,9 +28,10 @@ func DecodeState(data []byte) (*State, error) {
 
 // UnmarshalBinary decodes what MarshalBinary gave. Damaged bytes are ErrDamaged; what is made of them
 // is never larger than the bytes by more than a small factor.
-func (s *State) UnmarshalBinary(data []byte) error {
-	d := &decoder{buf: data}
-	if d.version = d.tag(); d.version < 1 || d.version > stateVersion {
+func (s *State) UnmarshalBinary(data []byte) error { return s.decode(&decoder{buf: data}) }
+
+func (s *State) decode(d *decoder) error {
+	if d.version = d.tag(); d.version < 1 || d.version > stateInParts {
 		return ErrDamaged
 	}
 	*s = State{instance: d.int(), businessKey: d.text(), initiator: d.text(), parent: d.int(), parentCall: d.int()}
@@ -86,6 +88,7 @@ type decoder struct {
 	version byte
 	depth   int
 	bad     bool
+	part    func(hash [sha256.Size]byte) []byte // of a value that is kept apart; nil: there are none
 }
 
 func (d *decoder) uint() uint64 {
@@ -328,6 +331,8 @@ func (d *decoder) value() feel.Value {
 	}
 	defer func() { d.depth-- }()
 	switch d.tag() {
+	case tagPart:
+		return d.large()
 	case tagNull:
 		return nil
 	case tagFalse:

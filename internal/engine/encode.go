@@ -28,10 +28,15 @@ const (
 	tagList
 	tagContext
 	tagRange
+	tagPart // the hash of a value that is kept apart
 )
 
 // encoder appends to buf.
-type encoder struct{ buf []byte }
+type encoder struct {
+	buf   []byte
+	apart int // values of variables that take as many bytes are kept apart; 0: none
+	parts []Part
+}
 
 func (e *encoder) uint(n uint64) { e.buf = binary.AppendUvarint(e.buf, n) }
 func (e *encoder) int(n int64)   { e.buf = binary.AppendVarint(e.buf, n) }
@@ -54,7 +59,13 @@ func (e *encoder) bool(b bool) {
 
 // MarshalBinary encodes the state. It fails only when a variable holds a FEEL function.
 func (s *State) MarshalBinary() ([]byte, error) {
-	e := &encoder{buf: make([]byte, 0, 64+48*len(s.acts))}
+	e := &encoder{}
+	err := s.encode(e)
+	return e.buf, err
+}
+
+func (s *State) encode(e *encoder) error {
+	e.buf = make([]byte, 0, 64+48*len(s.acts))
 	e.tag(stateVersion)
 	e.int(s.instance)
 	e.text(s.businessKey)
@@ -68,7 +79,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 	e.uint(uint64(len(s.acts)))
 	for _, a := range s.acts {
 		if err := e.activation(a); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	e.uint(uint64(len(s.arms)))
@@ -92,7 +103,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		e.uint(uint64(c.reached))
 	}
 	e.rest(s)
-	return e.buf, nil
+	return nil
 }
 
 // rest encodes what few states have: announced by one byte.
@@ -322,8 +333,12 @@ func (e *encoder) vars(vars []variable) error {
 	e.uint(uint64(len(vars)))
 	for _, v := range vars {
 		e.text(v.name)
+		start := len(e.buf)
 		if err := e.value(v.value); err != nil {
 			return err
+		}
+		if e.apart > 0 && len(e.buf)-start >= e.apart {
+			e.part(start)
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@ type unit struct {
 	instance db.ID
 	base     *snapshot // as it was read; nil when the unit starts the instance
 	next     *snapshot // as it will be; nil before the first command
-	state    []byte    // next's, encoded
+	state    encoded   // of next
 	mark     db.ID     // stands in the history rows of this attempt
 	change   *db.Change
 	members  []member
@@ -71,7 +71,7 @@ func (l *lane) plan(ctx context.Context, calls []*call) (units []*unit, later []
 		}
 	}
 	for _, u := range units {
-		u.finish()
+		u.finish(l.r.deps.NewID)
 	}
 	return units, later
 }
@@ -117,7 +117,7 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 		return err
 	}
 	t.Version = u.version()
-	encoded, err := encode(t.After)
+	code, err := encode(t.After)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (l *lane) step(ctx context.Context, u *unit, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	u.add(from, w, member{c, answer}, encoded)
+	u.add(from, w, member{c, answer}, code)
 	l.confirm(ctx, u, t)
 	return nil
 }
@@ -281,7 +281,7 @@ func (u *unit) version() int64 {
 	return u.base.Version + 1
 }
 
-func (u *unit) add(from *snapshot, w *rows, m member, encoded []byte) {
+func (u *unit) add(from *snapshot, w *rows, m member, code encoded) {
 	next := *from
 	next.state = w.t.After
 	next.Definition, next.def = w.t.Definition, w.t.Process
@@ -290,8 +290,8 @@ func (u *unit) add(from *snapshot, w *rows, m member, encoded []byte) {
 	if how, ended := w.t.Ended(); ended {
 		next.Status, next.Ended = statusOf(how), w.t.Now
 	}
-	next.size = int64(len(encoded))
-	u.next, u.state = &next, encoded
+	next.size = code.size()
+	u.next, u.state = &next, code
 	u.members = append(u.members, m)
 	u.held = append(u.held, w.held...)
 	for r := range w.rings {
@@ -301,16 +301,21 @@ func (u *unit) add(from *snapshot, w *rows, m member, encoded []byte) {
 }
 
 // finish adds the instance's own row and makes the Change what db.Commit wants.
-func (u *unit) finish() {
+func (u *unit) finish(newID func() db.ID) {
 	n := u.next
+	var before partIDs
+	if u.base != nil {
+		before = u.base.parts
+	}
+	n.parts = changeParts(u.change, n.ID, before, u.state.parts, newID)
 	if u.base == nil {
 		u.change.Inserts = append(u.change.Inserts, db.Row{Table: Instances, Values: []any{
-			n.ID, n.Version, n.Definition, n.Root, n.Parent, n.BusinessKey, int(n.Status), n.Seq, stamp(n.Started), stamp(n.Ended), pack(u.state),
+			n.ID, n.Version, n.Definition, n.Root, n.Parent, n.BusinessKey, int(n.Status), n.Seq, stamp(n.Started), stamp(n.Ended), pack(u.state.state),
 		}})
 	} else {
 		guard := db.Guard{
 			Table: Instances, Key: int64(n.ID), Version: u.base.Version, Columns: instanceStep,
-			Values: []any{int(n.Status), n.Seq, stamp(n.Ended), pack(u.state)},
+			Values: []any{int(n.Status), n.Seq, stamp(n.Ended), pack(u.state.state)},
 		}
 		if n.Definition != u.base.Definition {
 			guard.Columns, guard.Values = instanceMove, append(guard.Values, n.Definition)

@@ -142,9 +142,9 @@ func TestResultThatIsTooLarge(t *testing.T) {
 		}))
 		id := n.start(w.define(sequence("p", service)), engine.Start{})
 		w.until("there is an incident", func() bool { return w.count("incident WHERE instance = "+id.String()) == 1 })
-		_, err := n.Submit(t.Context(), process.Command{Definition: 1, Event: engine.Start{Vars: feel.Vars{"x": strings.Repeat("x", 2<<20)}}})
+		_, err := n.Submit(t.Context(), process.Command{Definition: 1, Event: engine.Start{Vars: feel.Vars{"x": strings.Repeat("x", 10<<20)}}})
 		if !errs.Is(err, errs.Invalid) {
-			t.Errorf("a command of 2 MB: %v", err)
+			t.Errorf("a command of 10 MB: %v", err)
 		}
 	})
 }

@@ -102,12 +102,19 @@ func (q *Query) Family(ctx context.Context, root db.ID, limit int) ([]Instance, 
 
 // State reads an instance with its state: variables, where its tokens are, what it waits for.
 func (q *Query) State(ctx context.Context, id db.ID) (Instance, *engine.State, error) {
-	in, packed, err := q.row(ctx, id)
-	if err != nil {
-		return in, nil, err
+	for torn := 0; ; torn++ {
+		in, packed, err := q.row(ctx, id)
+		if err != nil {
+			return in, nil, err
+		}
+		states, err := decodeStates(ctx, q.db, []storedState{{in, packed}})
+		if err != nil {
+			return in, nil, err
+		}
+		if !errors.Is(states[0].err, errTorn) || torn == tornMost {
+			return in, states[0].state, states[0].err
+		}
 	}
-	state, err := decodeState(in, packed)
-	return in, state, err
 }
 
 func (q *Query) row(ctx context.Context, id db.ID) (Instance, []byte, error) {

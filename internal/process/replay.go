@@ -28,7 +28,7 @@ func (q *Query) Replay(ctx context.Context, instance db.ID) (err error) {
 	if err != nil {
 		return err
 	}
-	encoded, err := again.MarshalBinary()
+	encoded, _, err := again.MarshalParts(partFrom)
 	if err != nil {
 		return err
 	}

@@ -226,5 +226,5 @@ func Migrations() []db.Migration {
 		db.AddColumns(Candidates),
 		db.SQL("UPDATE task_candidate SET due = (SELECT task.due FROM task WHERE task.id = task_candidate.task), " +
 			"priority = (SELECT task.priority FROM task WHERE task.id = task_candidate.task)"),
-	}}}
+	}}, {ID: 46, Name: "large variables", Up: []db.DDL{db.CreateTable(Parts)}}}
 }

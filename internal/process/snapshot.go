@@ -3,7 +3,7 @@ package process
 import (
 	"container/list"
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 
@@ -64,7 +64,8 @@ type snapshot struct {
 	Instance
 	def   *engine.Definition
 	state *engine.State
-	size  int64 // of the encoded state
+	size  int64 // of the encoded state with its parts
+	parts partIDs
 	err   error // why it cannot be used: its state or its definition is damaged; all else is nil then
 }
 
@@ -99,18 +100,17 @@ func (r *Runtime) load(ctx context.Context, ids []db.ID) (map[db.ID]*snapshot, e
 // readSnapshots reads instances as they are in the database; unknown ones are missing, and one that is
 // damaged carries its error, so that it hurts no other.
 func (r *Runtime) readSnapshots(ctx context.Context, ids []db.ID) ([]*snapshot, error) {
-	read, err := db.All(ctx, r.deps.DB, func(s db.Scanner) (*snapshot, error) {
-		var packed []byte
-		in, err := scanInstance(with{s, &packed})
+	var read []*snapshot
+	for torn := 0; len(ids) > 0; torn++ {
+		again, err := r.readOnce(ctx, ids, &read)
 		if err != nil {
 			return nil, err
 		}
-		state, err := decodeState(in, packed)
-		return &snapshot{Instance: in, state: state, size: int64(len(packed)), err: err}, nil
-	}, "SELECT "+instanceColumns+", state FROM instance WHERE id IN (?)", db.In(ids))
-	if err != nil {
-		return nil, err
+		if ids = again; torn == tornMost && len(ids) > 0 {
+			return nil, errTorn
+		}
 	}
+	var err error
 	for _, s := range read {
 		if s.err != nil {
 			continue
@@ -122,6 +122,32 @@ func (r *Runtime) readSnapshots(ctx context.Context, ids []db.ID) ([]*snapshot, 
 	return read, nil
 }
 
+// readOnce adds the instances that were read whole, and gives those whose state and parts do not fit together.
+func (r *Runtime) readOnce(ctx context.Context, ids []db.ID, read *[]*snapshot) (torn []db.ID, err error) {
+	rows, err := db.All(ctx, r.deps.DB, scanState, "SELECT "+instanceColumns+", state FROM instance WHERE id IN (?)", db.In(ids))
+	if err != nil {
+		return nil, err
+	}
+	states, err := decodeStates(ctx, r.deps.DB, rows)
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		d := states[i]
+		if errors.Is(d.err, errTorn) {
+			torn = append(torn, row.ID)
+			continue
+		}
+		*read = append(*read, &snapshot{Instance: row.Instance, state: d.state, size: d.size, parts: d.parts, err: d.err})
+	}
+	return torn, nil
+}
+
+func scanState(s db.Scanner) (row storedState, err error) {
+	row.Instance, err = scanInstance(with{s, &row.packed})
+	return row, err
+}
+
 // lacking says that the definition of an instance is not to be had. That it is not found is a fault of ours, and
 // must not be taken for the absence of the instance.
 func lacking(definition db.ID, err error) error {
@@ -129,30 +155,6 @@ func lacking(definition db.ID, err error) error {
 		return errs.New(errs.Internal, "definition %s of a running instance: %w", definition, err)
 	}
 	return err
-}
-
-// stateMost bounds an encoded state; what is larger belongs into a file that the instance refers to.
-const stateMost = 8 << 20
-
-func encode(state *engine.State) ([]byte, error) {
-	raw, err := state.MarshalBinary()
-	if err == nil && len(raw) > stateMost {
-		err = errs.New(errs.Invalid, "the instance would grow to %d MB", len(raw)>>20).
-			WithCure("keep at most %d MB in variables; attach larger data as a file", stateMost>>20)
-	}
-	return raw, err
-}
-
-func decodeState(in Instance, packed []byte) (*engine.State, error) {
-	raw, err := unpack(packed)
-	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", in.ID, err)
-	}
-	state, err := engine.DecodeState(raw)
-	if err != nil {
-		return nil, fmt.Errorf("instance %s: %w", in.ID, err)
-	}
-	return state, nil
 }
 
 // cache keeps the snapshots used last, bounded by the size of their states.

@@ -51,8 +51,8 @@ func (r *Runtime) Submit(ctx context.Context, cmd Command) (res Result, err erro
 	if err != nil {
 		return Result{}, err
 	}
-	if len(c.event) > eventMost {
-		return Result{}, errs.New(errs.Invalid, "the command carries %d KB of variables, at most %d are taken", len(c.event)>>10, eventMost>>10).
+	if len(c.event) > commandMost {
+		return Result{}, errs.New(errs.Invalid, "the command carries %d KB of variables, at most %d are taken", len(c.event)>>10, commandMost>>10).
 			WithCure("attach large data as a file")
 	}
 	if once, ok := db.OnceFrom(ctx); ok {
@@ -89,7 +89,11 @@ type reply struct {
 	err error
 }
 
-// eventMost bounds an encoded event of a caller, and with it a history row.
+// commandMost bounds an encoded event of a caller, and with it a history row: one variable of the largest size
+// and what comes with it.
+const commandMost = partMost + 1<<20
+
+// eventMost bounds what a message or signal carries: it is written for each of its receivers.
 const eventMost = 1 << 20
 
 func (r *Runtime) newCall(ctx context.Context, cmd Command) (*call, error) {
