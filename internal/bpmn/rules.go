@@ -116,6 +116,9 @@ func (p *parser) connected(n *Node, e *element, starts, ends bool) {
 	case BoundaryEvent:
 		return // boundaryRules
 	}
+	if intermediate := n.Kind == ThrowEvent || n.Kind == CatchEvent && !caught; intermediate && !p.lenient && (len(n.In) == 0 && !starts || len(n.Out) == 0 && !ends && !caught) {
+		p.fail(e, "10.5.4", "connect it on both sides", "an intermediate event must have an incoming and an outgoing sequence flow, also where there are no start and end events")
+	}
 	if starts && len(n.In) == 0 && !standsApart && !n.Instantiate && !(n.Kind == CatchEvent && caught) {
 		p.looser(e, "10.5.2", "connect it, or remove it", "the %s has no incoming sequence flow and is never reached", n.Tag)
 	}

@@ -100,6 +100,9 @@ var invalid = []struct{ name, src, want string }{
 	{"never reached", plain(around("a", "a", `<task id="a"/><task id="b"/><sequenceFlow id="x" sourceRef="b" targetRef="e"/>`)), "never reached"},
 	{"no way on", plain(around("a", "a", `<task id="a"/><task id="b"/><sequenceFlow id="x" sourceRef="a" targetRef="b"/>`)), "no outgoing sequence flow although"},
 
+	{"throw event out of nothing", plain(`<intermediateThrowEvent id="c"><signalEventDefinition signalRef="sig"/></intermediateThrowEvent><sequenceFlow id="x" sourceRef="c" targetRef="a"/><task id="a"/>`), "must have an incoming and an outgoing"},
+	{"catch event into nothing", plain(`<task id="a"/><sequenceFlow id="x" sourceRef="a" targetRef="c"/>` + catchSignal), "must have an incoming and an outgoing"},
+
 	{"complex gateway", plain(around("g", "g", `<complexGateway id="g"/><sequenceFlow id="x" sourceRef="g" targetRef="e"/>`)), "not supported"},
 	{"idle gateway", plain(around("g", "g", `<exclusiveGateway id="g"/>`)), "neither several"},
 	{"converging", plain(around("g", "g", `<exclusiveGateway id="g" gatewayDirection="Converging"/><sequenceFlow id="x" sourceRef="g" targetRef="e"/>`)), "converging gateway has 2"},
