@@ -56,6 +56,7 @@ type Hours struct {
 
 	mu      sync.RWMutex
 	seen    int64
+	missed  time.Time // when the database was asked for an unknown one
 	current map[string]current
 	known   map[string]*calendar.Calendar // by ref; all that were asked for
 }
@@ -75,11 +76,14 @@ func New(deps Deps) *Hours {
 // what the app's manifest names, else the calendar that is marked so, else none.
 func (h *Hours) Calendar(definition db.ID, initiator, name string) (*calendar.Calendar, bool) {
 	app, own := h.deps.AppOf(definition)
+	if name != "" {
+		return h.Named(app, name)
+	}
+	if own != "" {
+		h.Named(app, own) // it may have come with the version that was published just now
+	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	if name != "" {
-		return h.named(app, name)
-	}
 	for _, unit := range h.deps.UnitsOf(initiator) {
 		for _, name := range slices.Sorted(maps.Keys(h.current)) {
 			if c := h.current[name]; slices.Contains(c.Units, unit) {
@@ -98,11 +102,39 @@ func (h *Hours) Calendar(definition db.ID, initiator, name string) (*calendar.Ca
 	return nil, true
 }
 
-// Named finds a calendar for an app, which may be empty.
+// Named finds a calendar for an app, which may be empty. One that is not known may have been made a moment ago on
+// another node, so the database is asked, at most once in missEvery.
 func (h *Hours) Named(app, name string) (*calendar.Calendar, bool) {
+	h.mu.RLock()
+	cal, known := h.named(app, name)
+	h.mu.RUnlock()
+	if known || !h.mayAsk() {
+		return cal, known
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), missWait)
+	defer cancel()
+	if err := h.Refresh(ctx); err != nil {
+		return nil, false // the next look tells why
+	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.named(app, name)
+}
+
+const (
+	missEvery = time.Second
+	missWait  = 5 * time.Second
+)
+
+func (h *Hours) mayAsk() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.deps.Now()
+	if now.Sub(h.missed) < missEvery {
+		return false
+	}
+	h.missed = now
+	return true
 }
 
 func (h *Hours) named(app, name string) (*calendar.Calendar, bool) {

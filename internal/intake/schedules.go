@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/paceline/paceline/internal/calendar"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
@@ -120,7 +121,7 @@ func (in *Intake) PutSchedule(ctx context.Context, by *org.Actor, spec ScheduleS
 		return s, errs.New(errs.Invalid, "the ticket's app is needed").WithCure("name it as open.app")
 	}
 	return db.Do(ctx, in.deps.DB, func(ctx context.Context, tx *db.Tx) (Schedule, error) {
-		if err := in.putSchedule(ctx, tx, by, spec, ""); err != nil {
+		if err := in.putSchedule(ctx, tx, by, spec, "", in.calendarOf(Schedule{ScheduleSpec: spec})); err != nil {
 			return Schedule{}, err
 		}
 		return in.schedule(ctx, tx, spec.Name)
@@ -128,7 +129,7 @@ func (in *Intake) PutSchedule(ctx context.Context, by *org.Actor, spec ScheduleS
 }
 
 // putSchedule writes a schedule; app is whose bundle it comes with. One that did not change goes on as it was.
-func (in *Intake) putSchedule(ctx context.Context, tx *db.Tx, by *org.Actor, spec ScheduleSpec, app string) error {
+func (in *Intake) putSchedule(ctx context.Context, tx *db.Tx, by *org.Actor, spec ScheduleSpec, app string, cal *calendar.Calendar) error {
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (in *Intake) putSchedule(ctx context.Context, tx *db.Tx, by *org.Actor, spe
 		return nil
 	}
 	now := in.now()
-	c, err := spec.cycle(in.calendarOf(Schedule{ScheduleSpec: spec, App: app}))
+	c, err := spec.cycle(cal)
 	if err != nil {
 		return err
 	}
@@ -243,8 +244,8 @@ func (in *Intake) RunNow(ctx context.Context, by *org.Actor, name string) (r Run
 }
 
 // ImportSchedules makes the schedules of an app's bundle the app's, named APP.NAME, in the transaction that
-// publishes it. Those that are paused stay so.
-func (in *Intake) ImportSchedules(ctx context.Context, tx *db.Tx, by *org.Actor, app string, specs []ScheduleSpec) (err error) {
+// publishes it; own are the calendars that come with it. Those that are paused stay so.
+func (in *Intake) ImportSchedules(ctx context.Context, tx *db.Tx, by *org.Actor, app string, specs []ScheduleSpec, own map[string]*calendar.Calendar) (err error) {
 	defer errs.Wrap(&err, "intake.ImportSchedules")
 	old, err := db.All(ctx, tx, scanSchedule, selectSchedule+"WHERE app = ?", app)
 	if err != nil {
@@ -254,7 +255,11 @@ func (in *Intake) ImportSchedules(ctx context.Context, tx *db.Tx, by *org.Actor,
 	for _, spec := range specs {
 		spec.Name = app + "." + spec.Name
 		kept[spec.Name] = true
-		if err := in.putSchedule(ctx, tx, by, spec, app); err != nil {
+		cal, ours := own[spec.Calendar]
+		if !ours {
+			cal = in.calendarOf(Schedule{ScheduleSpec: spec, App: app})
+		}
+		if err := in.putSchedule(ctx, tx, by, spec, app, cal); err != nil {
 			return err
 		}
 	}

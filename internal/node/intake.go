@@ -55,11 +55,21 @@ func (n *Node) calendarFor(app, name string) (*calendar.Calendar, bool) {
 
 // imported takes over what a bundle has beside its processes, in the transaction that makes a version active.
 func (n *Node) imported(ctx context.Context, tx *db.Tx, by *org.Actor, l *app.Loaded) error {
-	return errors.Join(
-		n.hours.Import(ctx, tx, by, l.App, l.Calendars),
-		n.intake.ImportSchedules(ctx, tx, by, l.App, l.Schedules),
-		n.intake.ImportHooks(ctx, tx, by, l.App, l.Hooks),
-	)
+	if err := n.hours.Import(ctx, tx, by, l.App, l.Calendars); err != nil {
+		return err
+	}
+	own := map[string]*calendar.Calendar{}
+	for _, spec := range l.Calendars {
+		cal, err := calendar.New(spec, "")
+		if err != nil {
+			return err
+		}
+		own[spec.Name] = cal
+	}
+	if err := n.intake.ImportSchedules(ctx, tx, by, l.App, l.Schedules, own); err != nil {
+		return err
+	}
+	return n.intake.ImportHooks(ctx, tx, by, l.App, l.Hooks)
 }
 
 // keyFile holds the key that secrets in the database are sealed with, where the configuration has none.
