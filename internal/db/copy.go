@@ -16,8 +16,9 @@ import (
 // is one that no server takes for its own.
 type Copy struct {
 	From, To   *DB
-	Migrations []Migration    // of the program, as for Migrate
-	Told       func(Progress) // is called now and then
+	Migrations []Migration                 // of the program, as for Migrate
+	Idle       func(context.Context) error // says who works on the source, before and after; nobody may
+	Told       func(Progress)              // is called now and then
 }
 
 // Progress of a copy.
@@ -75,6 +76,9 @@ func (c *Copy) Run(ctx context.Context) (all []Copied, err error) {
 	if err := c.From.CheckSchema(ctx, c.Migrations); err != nil {
 		return nil, err
 	}
+	if err := c.idle(ctx); err != nil {
+		return nil, err
+	}
 	tables := tablesOf(slices.Concat(own, c.Migrations))
 	stands, err := c.prepare(ctx, tables)
 	if err != nil {
@@ -92,7 +96,17 @@ func (c *Copy) Run(ctx context.Context) (all []Copied, err error) {
 		}
 		all = append(all, same)
 	}
+	if err := c.idle(ctx); err != nil {
+		return nil, err
+	}
 	return all, c.finish(ctx)
+}
+
+func (c *Copy) idle(ctx context.Context) error {
+	if c.Idle == nil {
+		return nil
+	}
+	return c.Idle(ctx)
 }
 
 // tablesOf are the tables that migrations make, in their order.

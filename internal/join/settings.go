@@ -49,6 +49,21 @@ func readSettings(data config.Dir, secret trust.Secret) (s Settings, err error) 
 	return s, json.Unmarshal(text, &s)
 }
 
+// UseDatabase tells the roles of a host of another database, from their next start.
+func UseDatabase(data config.Dir, id *trust.Identity, dsn string) (err error) {
+	defer errs.Wrap(&err, "join.UseDatabase")
+	secret, err := id.Secret()
+	if err != nil {
+		return err
+	}
+	s, err := readSettings(data, secret)
+	if err != nil {
+		return err
+	}
+	s.DSN = dsn
+	return writeSettings(data, secret, s)
+}
+
 // writeSettings seals and writes them.
 func writeSettings(data config.Dir, secret trust.Secret, s Settings) error {
 	text, err := json.Marshal(s)
