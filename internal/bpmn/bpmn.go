@@ -293,8 +293,10 @@ type Work struct {
 	Language   string
 	ResultVar  string
 	Decision   string // business-rule task: decision id
-	MapResult  string
-	Topic      string // external work
+	// DecisionExpr replaces Decision where it is an expression; the decision is one of the file.
+	DecisionExpr *Expression
+	MapResult    string
+	Topic        string // external work
 }
 
 // Call names the process that a call activity starts.

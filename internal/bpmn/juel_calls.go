@@ -55,6 +55,26 @@ var methods = map[string]string{
 	"longValue/0":        "%[1]s",
 	"doubleValue/0":      "%[1]s",
 	"booleanValue/0":     "%[1]s",
+	"trim/0":             "replace(%[1]s, \"^\\\\s+|\\\\s+$\", \"\")",
+	"substring/1":        "substring(%[1]s, %[2]s + 1)",
+	"substring/2":        "substring(%[1]s, %[2]s + 1, %[3]s - %[2]s)",
+	"indexOf/1":          "(if contains(%[1]s, %[2]s) then string length(substring before(%[1]s, %[2]s)) else -1)",
+	"getOrDefault/2":     "(if get value(%[1]s, %[2]s) = null then %[3]s else get value(%[1]s, %[2]s))",
+
+	// Of Camunda's JSON values, which are plain values here.
+	"prop/1":        "get value(%[1]s, %[2]s)",
+	"hasProp/1":     "(get value(%[1]s, %[2]s) != null)",
+	"value/0":       "%[1]s",
+	"stringValue/0": "%[1]s",
+	"numberValue/0": "%[1]s",
+	"boolValue/0":   "%[1]s",
+	"elements/0":    "%[1]s",
+}
+
+// arithmetic maps what Java's Math is asked for.
+var arithmetic = map[string]string{
+	"abs/1": "abs(%[1]s)", "max/2": "max(%[1]s, %[2]s)", "min/2": "min(%[1]s, %[2]s)", "floor/1": "floor(%[1]s)", "ceil/1": "ceiling(%[1]s)",
+	"round/1": "round half up(%[1]s, 0)", "pow/2": "(%[1]s ** %[2]s)", "sqrt/1": "sqrt(%[1]s)",
 }
 
 // variable is a name that stands for a value. The engines that write expressions in this language
@@ -80,6 +100,9 @@ func (j *juel) member(x, name string, depth int) (string, error) {
 	}
 	if contexts[x] {
 		return contextCall(x, name, args)
+	}
+	if form := arithmetic[fmt.Sprintf("%s/%d", name, len(args))]; x == "Math" && form != "" {
+		return fmt.Sprintf(form, anys(args)...), nil
 	}
 	form := methods[fmt.Sprintf("%s/%d", name, len(args))]
 	switch {
@@ -138,12 +161,22 @@ func (j *juel) prefixed(depth int) (string, error) {
 	switch form := functions[fmt.Sprintf("%s/%d", name, len(args))]; {
 	case form != "":
 		return fmt.Sprintf(form, anys(args)...), nil
+	case name == "contains" && len(args) > 2:
+		return containing("every", args), nil
+	case name == "containsAny" && len(args) > 1:
+		return containing("some", args), nil
 	case name == "empty" || name == "isEmpty":
 		return emptiness(args[0]), nil
 	case name == "notEmpty" || name == "isNotEmpty":
 		return "not(" + emptiness(args[0]) + ")", nil
 	}
 	return "", fmt.Errorf("the function %s is not known here", name)
+}
+
+// containing asks whether a text or list contains some or every one of the values after it.
+func containing(which string, args []string) string {
+	test := fmt.Sprintf(methods["contains/1"], args[0], "wanted")
+	return "(" + which + " wanted in [" + strings.Join(args[1:], ", ") + "] satisfies " + test + ")"
 }
 
 // call is a function without a value before it.
@@ -154,6 +187,8 @@ func (j *juel) call(name string, depth int) (string, error) {
 		return "", err
 	case (name == "now" || name == "dateTime") && len(args) == 0:
 		return "now()", nil
+	case (name == "S" || name == "JSON") && len(args) == 1: // Camunda's JSON values
+		return args[0], nil
 	}
 	return "", fmt.Errorf("the function %s is not known here", name)
 }

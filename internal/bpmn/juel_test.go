@@ -16,6 +16,7 @@ func TestReduce(t *testing.T) {
 		"empty": "",
 		"list":  feel.List{"a", "b"},
 		"none":  feel.List{},
+		"json":  feel.NewContext(feel.Entry{Name: "a", Value: feel.Int(7)}),
 
 		"loopCounter": feel.Int(2),
 		"businessKey": "K1",
@@ -49,6 +50,14 @@ func TestReduce(t *testing.T) {
 		{"${vars:getOrDefault(missing, 5)}", `(if missing = null then 5 else missing)`, "5"},
 		{"${var:eq(name, 'Ann')}", `(name = "Ann")`, "true"},
 		{"${name.toUpperCase()}", `upper case(name)`, "ANN"},
+		{"${' a b '.trim()}", `replace(" a b ", "^\\s+|\\s+$", "")`, "a b"},
+		{"${name.substring(1)}", `substring(name, 1 + 1)`, "nn"},
+		{"${name.substring(0, 2)}", `substring(name, 0 + 1, 2 - 0)`, "An"},
+		{"${name.indexOf('n')}", `(if contains(name, "n") then string length(substring before(name, "n")) else -1)`, "1"},
+		{"${Math.max(1, 2)}", `max(1, 2)`, "2"},
+		{"${S(json).prop('a').numberValue()}", `get value(json, "a")`, "7"},
+		{"${variables:containsAny(list, 'x', 'b')}", `(some wanted in ["x", "b"] satisfies (if list instance of string then contains(list, wanted) else list contains(list, wanted)))`, "true"},
+		{"${variables:contains(list, 'a', 'x')}", `(every wanted in ["a", "x"] satisfies (if list instance of string then contains(list, wanted) else list contains(list, wanted)))`, "false"},
 	} {
 		got, err := reduceTemplate(c.text)
 		if err != nil || got != c.feel {
@@ -91,7 +100,7 @@ func TestUnmarked(t *testing.T) {
 // hostile text ends soon.
 func TestNotReducible(t *testing.T) {
 	for _, text := range []string{
-		"${bean.charge(1)}", "${execution.id}", "${a +}", "${'open}", "${a", "${}", "${a b}", "${f(x)}", "${a ? b}", "${a[1}", "${S(json).prop('x')}",
+		"${bean.charge(1)}", "${execution.id}", "${a +}", "${'open}", "${a", "${}", "${a b}", "${f(x)}", "${a ? b}", "${a[1}", "${S(json).jsonPath('x')}",
 		"${" + strings.Repeat("(", 100) + "a}",
 		"${" + strings.Repeat("empty ", 60) + "a}",
 		"${a" + strings.Repeat(".contains(1)", 1000) + "}",

@@ -141,8 +141,9 @@ func (p *parser) decisionTask(w *Work, e *element) bool {
 		w.Decision = d
 		w.MapResult = firstOf(e.vendor("mapDecisionResult"), "resultList")
 	}
-	if strings.HasPrefix(w.Decision, "=") || nextMarker(w.Decision) >= 0 {
-		p.fail(e, "10.3.3", "name the decision by its id", "the decision %q is chosen by an expression, which is not supported", w.Decision)
+	if isTemplate(w.Decision) {
+		w.DecisionExpr, w.Decision = p.template(e, w.Decision, Error), ""
+		return true
 	}
 	return w.Decision != ""
 }

@@ -12,10 +12,25 @@ var businessRuleTask = &behaviour{enter: func(r *run, a *activation) error {
 	switch {
 	case w != nil && w.Script != nil:
 		return r.evaluateWork(a)
+	case w != nil && w.DecisionExpr != nil:
+		id, err := r.evalString(a, w.DecisionExpr)
+		if err != nil {
+			return err
+		}
+		d := r.def.decision(id)
+		if d == nil {
+			return fail("the file has no decision %q", id)
+		}
+		return r.decideTask(a, d)
 	case w == nil || w.Decision == "" || r.def.decision(w.Decision) == nil:
 		return r.openJob(a)
 	}
-	d := r.def.decision(w.Decision)
+	return r.decideTask(a, r.def.decision(w.Decision))
+}}
+
+// decideTask takes a decision of the file and completes the task.
+func (r *run) decideTask(a *activation, d *bpmn.Decision) error {
+	w := a.node.Work
 	value, err := r.decideAll(a, d)
 	if err != nil {
 		return err
@@ -25,7 +40,7 @@ var businessRuleTask = &behaviour{enter: func(r *run, a *activation) error {
 	}
 	r.complete(a)
 	return nil
-}}
+}
 
 // mapResult gives a decision's result the form that a model asks for.
 func mapResult(d *bpmn.Decision, form string, value feel.Value) feel.Value {
