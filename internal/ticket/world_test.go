@@ -35,6 +35,8 @@ type world struct {
 	apps    *app.Apps
 	process *process.Runtime
 	tickets *ticket.Service
+
+	calendars *lateCalendars
 }
 
 // each runs a test on every database.
@@ -50,7 +52,7 @@ func newWorld(t testing.TB, d *db.DB) *world {
 	must(t, member.Start(ctx))
 	t.Cleanup(func() { member.Stop(context.Background()) })
 
-	w := &world{t: t, db: d}
+	w := &world{t: t, db: d, calendars: &lateCalendars{}}
 	w.org = org.New(org.Config{}, org.Deps{DB: d, NewID: member.NewID})
 	w.apps = app.New(app.Config{}, app.Deps{
 		DB: d, NewID: member.NewID,
@@ -67,7 +69,14 @@ func newWorld(t testing.TB, d *db.DB) *world {
 		Gather: func(ctx context.Context, g process.Gathering) (engine.GroupFormed, error) {
 			return w.tickets.Gather(ctx, g)
 		},
-		Person: func(ctx context.Context, login string) (db.ID, string, error) { return w.tickets.Person(ctx, login) },
+		HandOver: func(ctx context.Context, t *process.Transition, e *engine.HandOver) (string, string, error) {
+			return w.tickets.HandOver(ctx, t, e)
+		},
+		Remind: func(ctx context.Context, t *process.Transition, e *engine.Remind, ch *db.Change) error {
+			return w.tickets.Remind(ctx, t, e, ch)
+		},
+		Calendars: w.calendars,
+		Person:    func(ctx context.Context, login string) (db.ID, string, error) { return w.tickets.Person(ctx, login) },
 		Project: func(t *process.Transition, ch *db.Change) error {
 			return w.tickets.Project(t, ch)
 		},
