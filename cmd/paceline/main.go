@@ -41,6 +41,8 @@ type commands struct {
 	Token   tokenCmd   `cmd:"" help:"Tokens that let machines join the cluster."`
 	Join    joinCmd    `cmd:"" help:"Make this machine a host of a cluster."`
 
+	Migrate migrateCmd `cmd:"" help:"Move all data to another database."`
+
 	Login  loginCmd  `cmd:"" help:"Sign in to a server and keep a token."`
 	Logout logoutCmd `cmd:"" help:"Forget the token, here and on the server."`
 
