@@ -67,7 +67,7 @@ type operationsInput struct {
 }
 
 type runItemsInput struct {
-	byID
+	ID      idParam `path:"id"`
 	Outcome string  `query:"outcome" enum:"waiting,done,failed"`
 	After   idParam `query:"after" doc:"The next of the page before."`
 	Limit   int     `query:"limit" minimum:"1" maximum:"200"`
@@ -83,7 +83,7 @@ func (in *runItemsInput) outcome() *operation.Outcome {
 }
 
 type turnInput struct {
-	byID
+	ID   idParam `path:"id"`
 	Body struct {
 		Reason string `json:"reason,omitempty" maxLength:"2000" doc:"For the audit."`
 	}

@@ -66,6 +66,11 @@ func TestMigrationMovesEveryRow(t *testing.T) {
 			t.Errorf("stuck %+v", stuck)
 		}
 		must(t, w.query.Replay(t.Context(), id))
+		for name, there := range map[string]bool{"compose": true, "copy": true, "draft": false, "split": true} {
+			if _, seq, err := w.query.Entered(t.Context(), id, name); there != (err == nil && seq == 1) {
+				t.Errorf("%s was entered at %d, %v", name, seq, err)
+			}
+		}
 
 		// What was open goes on from where it was, on every node.
 		_, err = other.Correlate(t.Context(), process.Message{Name: "paid"})

@@ -3,8 +3,8 @@ package process
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/engine"
@@ -39,16 +39,25 @@ func (q *Query) Replay(ctx context.Context, instance db.ID) (err error) {
 }
 
 // Entered are the variables of an instance as they were when an element was entered last, at the end of that
-// transition, and its seq. NotFound: the element was never entered. It does the history again.
+// transition, and its seq. The element goes by its present id, also before a migration gave it that. NotFound: it was
+// never entered. It does the history again.
 func (q *Query) Entered(ctx context.Context, instance db.ID, element string) (vars feel.Vars, seq int64, err error) {
 	defer errs.Wrap(&err, "process.Entered")
 	in, _, err := q.row(ctx, instance)
 	if err != nil {
 		return nil, 0, err
 	}
+	migrations, err := q.migrations(ctx, instance)
+	if err != nil {
+		return nil, 0, err
+	}
+	names := namesBefore(migrations, element)
 	_, err = q.replay(ctx, in, func(at int64, state *engine.State, effects []engine.Effect) {
+		for len(migrations) > 0 && migrations[0].seq <= at {
+			migrations, names = migrations[1:], names[1:]
+		}
 		for _, effect := range effects {
-			if t, ok := effect.(engine.Trace); ok && t.What == engine.Entered && t.Node.ID == element {
+			if t, ok := effect.(engine.Trace); ok && t.What == engine.Entered && slices.Contains(names[0], t.Node.ID) {
 				vars, seq = state.Vars(), at
 			}
 		}
@@ -90,23 +99,52 @@ func (q *Query) replay(ctx context.Context, in Instance, each func(seq int64, st
 
 // firstDefinition is the one that the instance started with: the source of its first migration, if there was any.
 func (q *Query) firstDefinition(ctx context.Context, in Instance) (*engine.Definition, error) {
-	id := in.Definition
-	var packed []byte
-	err := q.db.QueryRow(ctx, "SELECT event FROM history WHERE instance = ? AND kind = 'migrate' ORDER BY seq {limit}", in.ID, 1).Scan(&packed)
-	switch {
-	case errors.Is(err, db.ErrNoRows):
-	case err != nil:
+	migrations, err := q.migrations(ctx, in.ID)
+	if err != nil {
 		return nil, err
-	default:
-		event, err := unpackEvent(packed)
-		if err != nil {
-			return nil, err
-		}
-		if moved, ok := event.(engine.Migrate); ok {
-			id = db.ID(moved.Source)
-		}
+	}
+	id := in.Definition
+	if len(migrations) > 0 {
+		id = db.ID(migrations[0].Source)
 	}
 	return q.definitions.Definition(ctx, id)
+}
+
+// migration is one in the history of an instance.
+type migration struct {
+	engine.Migrate
+	seq int64
+}
+
+func (q *Query) migrations(ctx context.Context, instance db.ID) ([]migration, error) {
+	return db.All(ctx, q.db, func(s db.Scanner) (m migration, err error) {
+		var packed []byte
+		if err := s.Scan(&m.seq, &packed); err != nil {
+			return m, err
+		}
+		event, err := unpackEvent(packed)
+		m.Migrate, _ = event.(engine.Migrate)
+		return m, err
+	}, "SELECT seq, event FROM history WHERE instance = ? AND kind = 'migrate' ORDER BY seq", instance)
+}
+
+// namesBefore gives the ids that an element had before each of the migrations, in their order, and last the present one.
+func namesBefore(migrations []migration, element string) [][]string {
+	names := make([][]string, len(migrations)+1)
+	names[len(migrations)] = []string{element}
+	for i := len(migrations) - 1; i >= 0; i-- {
+		for _, now := range names[i+1] {
+			if _, elsewhere := migrations[i].Plan.Map[now]; !elsewhere {
+				names[i] = append(names[i], now)
+			}
+			for old, to := range migrations[i].Plan.Map {
+				if to == now {
+					names[i] = append(names[i], old)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // record is a history row as it was written.
