@@ -15,7 +15,7 @@ type byHost struct {
 }
 
 type wantedInput struct {
-	byHost
+	Name string `path:"name" maxLength:"63"`
 	Body struct {
 		Wanted join.Wanted `json:"wanted" enum:"active,cordoned,drained" doc:"drained: finish what is under way and take nothing new; cordoned: go on, and get nothing new placed on it."`
 	}

@@ -34,7 +34,7 @@ func TestNodes(t *testing.T) {
 			Checks []struct{ Name string }
 		}
 		must(t, json.Unmarshal([]byte(w.send("GET", "/readyz", "").body), &health))
-		if !health.Ready || health.Leader != "test" || health.Epoch != 1 || len(health.Checks) != 5 {
+		if !health.Ready || health.Leader != "test" || health.Epoch != 1 || len(health.Checks) != 6 {
 			t.Errorf("%+v", health)
 		}
 	})

@@ -147,7 +147,7 @@ type byID struct {
 
 // prefixed are the packages whose types get the package's name before their own, because
 // other subjects use the same words.
-var prefixed = map[string]string{"app": "App", "cluster": "Cluster", "process": "Process", "calendar": "Calendar", "hours": "Calendar", "intake": "Intake", "record": "Record", "operation": "Operation"}
+var prefixed = map[string]string{"app": "App", "cluster": "Cluster", "process": "Process", "calendar": "Calendar", "hours": "Calendar", "intake": "Intake", "record": "Record", "operation": "Operation", "join": "Join"}
 
 // schemaName names types in the document; a page of Tickets is a TicketPage.
 func schemaName(t reflect.Type, hint string) string {
