@@ -44,6 +44,7 @@ type TLS struct {
 	Cert       string `yaml:"cert"`        // PEM file with the chain; read again when it changes
 	Key        string `yaml:"key"`         // PEM file
 	SelfSigned bool   `yaml:"self_signed"` // make a certificate where no file is given
+	ACME       ACME   `yaml:"acme"`        // get certificates where no file is given
 }
 
 // Limits bound what one client may take. Sizes are in bytes. 0 is no limit,
@@ -103,8 +104,22 @@ func (c Config) Check() error {
 	if c.Front != FrontRelay && c.Front != FrontStandard {
 		report("front", "must be %s or %s", FrontRelay, FrontStandard)
 	}
-	if c.TLS.Listen != "" && !c.TLS.SelfSigned && (c.TLS.Cert == "" || c.TLS.Key == "") {
-		report("tls", "cert and key are needed, or self_signed: true")
+	ways := 0
+	for _, is := range []bool{c.TLS.Cert != "" && c.TLS.Key != "", c.TLS.SelfSigned, len(c.TLS.ACME.Hosts) > 0} {
+		if is {
+			ways++
+		}
+	}
+	if c.TLS.Listen != "" && ways != 1 {
+		report("tls", "one of cert with key, self_signed: true and acme is needed")
+	}
+	if len(c.TLS.ACME.Hosts) > 0 && c.State == "" {
+		report("state", "acme needs a directory for its certificates")
+	}
+	for i, host := range c.TLS.ACME.Hosts {
+		if !hostForm.MatchString(host) || strings.HasPrefix(host, "*") || strings.HasPrefix(host, "[") {
+			report(fmt.Sprintf("tls.acme.hosts[%d]", i), "%q is not a name in lower case", host)
+		}
 	}
 	for i, p := range c.Proxies {
 		if _, err := prefix(p); err != nil {

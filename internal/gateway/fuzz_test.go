@@ -126,7 +126,8 @@ func (r *rig) talk(tb testing.TB, in []byte) string {
 		switch {
 		case res.StatusCode < 200:
 		case res.Header.Get("X-From") == "": // the gateway's own; net/http refuses some with a text of its own
-			if res.StatusCode == http.StatusExpectationFailed { // of two faults, either may be named
+			switch res.StatusCode {
+			case http.StatusExpectationFailed, http.StatusMethodNotAllowed: // of two faults, either may be named
 				res.StatusCode = http.StatusBadRequest
 			}
 			fmt.Fprintf(&out, "answer %d of the gateway\n", res.StatusCode)

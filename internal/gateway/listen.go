@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/crypto/acme"
 )
 
 // front is the listeners and what serves the connections that they take. A connection is accepted,
@@ -42,13 +44,11 @@ func (f *front) start(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	cfg, log := f.gateway.cfg, f.gateway.log
-	var config *tls.Config
-	if cfg.TLS.Listen != "" {
-		certs, err := newCertificates(cfg.TLS, cfg.State, log)
-		if err != nil {
-			return err
-		}
-		config = certs.config()
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	config, err := f.secure(own)
+	if err != nil {
+		cancel()
+		return err
 	}
 	f.listeners = make(map[bool]net.Listener)
 	for secure, address := range map[bool]string{false: cfg.Listen, true: cfg.TLS.Listen} {
@@ -57,11 +57,11 @@ func (f *front) start(ctx context.Context) error {
 		}
 		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		if err != nil {
+			cancel()
 			return errors.Join(fmt.Errorf("listen on %s: %w", address, err), f.closeListeners())
 		}
 		f.listeners[secure] = ln
 	}
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.cancel = cancel
 	f.server = f.newServer()
 	f.queue, f.relays = newQueue(), newRelays()
@@ -80,6 +80,30 @@ func (f *front) start(ctx context.Context) error {
 		f.running.Go(func() { f.accept(own, ln, config) })
 	}
 	return nil
+}
+
+// secure gives the configuration of the encrypted door, nil where there is none. What has to
+// be fetched for it is fetched until own ends.
+func (f *front) secure(own context.Context) (*tls.Config, error) {
+	cfg, log := f.gateway.cfg, f.gateway.log
+	switch {
+	case cfg.TLS.Listen == "":
+		return nil, nil
+	case len(cfg.TLS.ACME.Hosts) > 0:
+		a, err := newAuthority(own, cfg.TLS.ACME, cfg.State, log)
+		if err != nil {
+			return nil, err
+		}
+		for _, host := range a.hosts {
+			f.running.Go(func() { a.fetch(own, host) })
+		}
+		return a.config(), nil
+	}
+	certs, err := newCertificates(cfg.TLS, cfg.State, log)
+	if err != nil {
+		return nil, err
+	}
+	return certs.config(), nil
 }
 
 func (f *front) newServer() *http.Server {
@@ -141,11 +165,14 @@ func (f *front) shake(ctx context.Context, c *tls.Conn) {
 		c.Close()
 		return
 	}
-	if c.ConnectionState().NegotiatedProtocol == "h2" {
+	switch c.ConnectionState().NegotiatedProtocol {
+	case "h2":
 		f.queue.put(ctx, c)
-		return
+	case acme.ALPNProto: // the handshake was all that was asked for
+		c.Close()
+	default:
+		f.serve(ctx, c, true)
 	}
-	f.serve(ctx, c, true)
 }
 
 // serve passes a connection over HTTP/1.1 to who takes them. ctx ends when the front does.

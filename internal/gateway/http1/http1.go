@@ -179,7 +179,9 @@ func (h *Head) fields(b []byte) (hosts int, err error) {
 			}
 		case len("connection"):
 			if f.Is("connection") {
-				switching = h.connection(f.Value) || switching
+				var upgrading bool
+				upgrading, err = h.connection(f.Value)
+				switching = switching || upgrading
 			}
 		case len("content-length"):
 			if f.Is("content-length") {
@@ -230,9 +232,11 @@ func (h *Head) coding(v []byte) error {
 }
 
 // connection reads the options of a Connection field and says whether Upgrade is one.
-func (h *Head) connection(v []byte) (upgrade bool) {
+func (h *Head) connection(v []byte) (upgrade bool, err error) {
 	Options(v, func(option []byte) {
 		switch {
+		case !isToken(option): // some would find two options in "x close"
+			err = ErrField
 		case equalFold(option, "close"):
 			h.Close = true
 		case equalFold(option, "keep-alive"):
@@ -243,7 +247,7 @@ func (h *Head) connection(v []byte) (upgrade bool) {
 			h.Named = true
 		}
 	})
-	return upgrade
+	return upgrade, err
 }
 
 // Options calls visit for each member of a list such as the value of Connection.

@@ -49,6 +49,7 @@ func TestRequestsAreFramedInOneWay(t *testing.T) {
 		{"bare CR inside", "GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", http1.ErrField, 0, false},
 		{"folded", "GET / HTTP/1.1\r\n" + host + "X: a\r\n b\r\n\r\n", http1.ErrFold, 0, false},
 		{"space before the colon", "GET / HTTP/1.1\r\n" + host + "Content-Length : 1\r\n\r\n", http1.ErrField, 0, false},
+		{"options without a comma", "GET / HTTP/1.1\r\n" + host + "Connection: x close\r\n\r\n", http1.ErrField, 0, false},
 		{"no colon", "GET / HTTP/1.1\r\n" + host + "X\r\n\r\n", http1.ErrField, 0, false},
 		{"NUL", "GET / HTTP/1.1\r\n" + host + "X: \x00\r\n\r\n", http1.ErrField, 0, false},
 		{"version", "GET / HTTP/2.0\r\n" + host + "\r\n", http1.ErrVersion, 0, false},
