@@ -276,6 +276,7 @@ func (n *Node) heed(topic, key string) {
 		n.orgLoop.Ring()
 	case "app":
 		n.appLoop.Ring()
+		n.hourLoop.Ring()
 		n.api.Ring(api.TopicApp, key)
 	case "calendar":
 		n.hourLoop.Ring()
