@@ -14,7 +14,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -441,5 +443,125 @@ func (f *field) withoutBoosters() {
 	}
 	if status, body := f.get("/readyz"); status != http.StatusOK {
 		f.Errorf("%d %s", status, body)
+	}
+}
+
+// A node may start before its database does: it says what it waits for, in its log, on
+// /readyz and to the Agent, and goes on when that is there.
+func TestANodeWaitsForItsDatabase(t *testing.T) {
+	dir := config.Dir(t.TempDir())
+	life, err := agent.Begin(dir, config.RoleServer, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer life.End()
+	cfg := testConfig(t, string(dir))
+	server := dbtest.Own(t, "postgres", dbtest.Options{})
+	dsn, _, err := server.Create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Life, cfg.DB.DSN = life, dsn
+	if err := server.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- n.Run(ctx, func() { close(ready) }) }()
+	eventually(t, "it says that it waits", func() bool { return life.Report().State == string(agent.Waiting) })
+	if r := life.Report(); !strings.Contains(r.Waits, "the database") || r.Addresses["http"] == "" {
+		t.Errorf("it tells the Agent %+v", r)
+	}
+	if status, body := get(t, n, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "it waits for the database") {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if status, _ := get(t, n, "/livez"); status != http.StatusOK {
+		t.Errorf("/livez: %d", status)
+	}
+	if status, _ := get(t, n, "/api/v1/me"); status != http.StatusServiceUnavailable {
+		t.Errorf("a request: %d", status)
+	}
+	if err := server.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	<-ready
+	eventually(t, "it is ready", func() bool { return life.Report().State == string(agent.Ready) })
+	if r := life.Report(); r.Waits != "" || r.Number == 0 || r.Epoch == 0 || r.Node != cfg.Name {
+		t.Errorf("it tells the Agent %+v", r)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Who was told to stop while it waited has nothing to complain about.
+func TestANodeThatWaitsIsStopped(t *testing.T) {
+	cfg := testConfig(t, t.TempDir())
+	cfg.DB.DSN = "postgres://nobody@127.0.0.1:1/nothing"
+	n, err := New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx, func() { t.Error("it serves") }) }()
+	eventually(t, "it waits", func() bool { return n.waits.cause(ctx) != nil })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Each role of the table names services that there are.
+func TestRolesNameServices(t *testing.T) {
+	for role, names := range roles {
+		for _, name := range names {
+			if services[name] == nil {
+				t.Errorf("%s: %s", role, name)
+			}
+		}
+	}
+}
+
+func TestTheTableHasTheServersAsTheirRowsSay(t *testing.T) {
+	now := time.Now()
+	server := func(name, address string, state cluster.State, started, expires time.Duration) cluster.Node {
+		return cluster.Node{Name: name, Roles: []string{"server"}, Address: address, State: state,
+			Started: now.Add(started), Expires: now.Add(expires), Alive: expires > 0}
+	}
+	nodes := []cluster.Node{
+		server("a", "a:1", cluster.Ready, -time.Hour, time.Second),
+		server("b", "b:1", cluster.Draining, -time.Hour, time.Second),
+		server("silent", "c:1", cluster.Lost, -time.Hour, -time.Minute),
+		server("gone", "d:1", cluster.Lost, -time.Hour, -time.Hour),
+		server("stopped", "e:1", cluster.Stopped, -time.Hour, -time.Second),
+		server("moved", "f:1", cluster.Lost, -time.Hour, -time.Second),
+		server("moved", "f:2", cluster.Ready, -time.Minute, time.Second),
+		{Name: "b1/booster", Roles: []string{"booster"}, Address: "g:1", Alive: true},
+	}
+	table := tableOf(nodes, now)
+	if err := table.Check(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range table.Pools[serverPool].Servers {
+		got = append(got, fmt.Sprint(s.Address, s.Drain))
+	}
+	if want := []string{"a:1false", "b:1true", "c:1false", "f:2false"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	var l lead
+	count := uint64(0)
+	if !l.adopt(table, 1<<24, &count) || l.adopt(tableOf(nodes, now), 1<<24, &count) || l.current().Revision != 1<<24+1 {
+		t.Errorf("revision %d", l.current().Revision)
+	}
+	if !l.adopt(tableOf(nodes[:1], now), 1<<24, &count) || l.current().Revision != 1<<24+2 {
+		t.Errorf("revision %d", l.current().Revision)
 	}
 }

@@ -35,7 +35,7 @@ func (w *waits) cause(context.Context) error {
 const (
 	waitFirst = 100 * time.Millisecond
 	waitMost  = 2 * time.Second
-	waitLimit = 5 * time.Second // for one look
+	waitLimit = 2 * time.Second // for one look
 )
 
 // await looks for something until it is there or ctx ends, and says meanwhile what the
