@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/gateway"
+	"github.com/paceline/paceline/internal/node"
 )
 
 // gatewayFlags name the file that says what a gateway serves: see docs/gateway.md.
@@ -46,6 +48,9 @@ func (r gatewayRunCmd) Run(ctx context.Context, con *console) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cfg.AccessTo = con.err
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(node.GCPercent)
+	}
 	g, err := gateway.New(cfg, log, metrics)
 	if err != nil {
 		return err
