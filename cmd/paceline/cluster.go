@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 
 	"github.com/paceline/paceline/internal/config"
@@ -31,6 +32,7 @@ func (c clusterInitCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	cfg.Log = slog.New(slog.NewJSONHandler(con.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	made, err := node.Found(ctx, cfg, join.Founding{Name: c.Name, Advertise: c.Advertise, Roles: roles})
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (c tokenCreateCmd) create(ctx context.Context, con *console, roles []config
 		return server.CreateJoinToken(ctx, client.NewJoinToken{Roles: namesOf(roles), Seconds: int(c.TTL / time.Second), Uses: c.Uses})
 	}
 	err = node.AtHost(ctx, config.Dir(c.Data), version, func(cluster *join.Cluster) error {
-		t, secret, err := cluster.CreateToken(ctx, org.System("token create"), join.TokenDraft{Roles: roles, Life: c.TTL, Uses: c.Uses})
+		t, secret, err := cluster.CreateToken(ctx, org.System("command line"), join.TokenDraft{Roles: roles, Life: c.TTL, Uses: c.Uses})
 		made = client.JoinToken{ID: t.ID, Roles: namesOf(t.Roles), Uses: t.Uses, Creator: t.Creator, Created: t.Created, Expires: t.Expires, State: t.State, Token: secret}
 		return err
 	})
