@@ -73,7 +73,7 @@ type Retried struct {
 	Incident string `json:"incident"`
 }
 
-// Repaired answers RetryIncidents.
+// Repaired answers RetryIncidents and SkipIncidents.
 type Repaired struct {
 	Done   []Retried     `json:"done"`
 	Failed []NotRepaired `json:"failed"`
@@ -114,4 +114,13 @@ func (c *Client) SkipIncident(ctx context.Context, incident, to string, r Repair
 // RetryIncidents retries many.
 func (c *Client) RetryIncidents(ctx context.Context, r BulkRepair) (Repaired, error) {
 	return send[Repaired](ctx, c, http.MethodPost, "/incidents/retry", r)
+}
+
+// SkipIncidents skips many: at to, or where the only flow of each failed element leads.
+func (c *Client) SkipIncidents(ctx context.Context, r BulkRepair, to string) (Repaired, error) {
+	body := struct {
+		BulkRepair
+		To string `json:"to,omitempty"`
+	}{r, to}
+	return send[Repaired](ctx, c, http.MethodPost, "/incidents/skip", body)
 }

@@ -11,7 +11,7 @@ import (
 type incidentCmd struct {
 	List  incidentListCmd  `cmd:"" help:"List what cannot go on without a person, by cause."`
 	Retry incidentRetryCmd `cmd:"" help:"Do again what incidents have stopped."`
-	Skip  incidentSkipCmd  `cmd:"" help:"Go on behind an element that has failed."`
+	Skip  incidentSkipCmd  `cmd:"" help:"Go on behind elements that have failed."`
 }
 
 type incidentListCmd struct {
@@ -72,19 +72,33 @@ func (f repairFlags) read(con *console) (client.Repair, error) {
 	return client.Repair{Variables: vars, Note: f.Note}, nil
 }
 
-type incidentRetryCmd struct {
+// incidentFlags name one incident, or what is common to many.
+type incidentFlags struct {
 	Incident string `arg:"" optional:"" help:"One incident."`
 	Cause    string `help:"All of this cause, as the list names it."`
 	Ticket   string `help:"All of this ticket."`
 	Element  string `help:"All of this element."`
+}
+
+// many reports whether many are meant.
+func (f incidentFlags) many() (bool, error) {
+	many := f.Cause+f.Ticket+f.Element != ""
+	if (f.Incident == "") != many {
+		return many, errs.New(errs.Invalid, "name either one incident or what is common to many").WithCure("see paceline incident list")
+	}
+	return many, nil
+}
+
+type incidentRetryCmd struct {
+	incidentFlags
 	repairFlags
 }
 
 // Run retries one incident, or many.
 func (r incidentRetryCmd) Run(ctx context.Context, con *console) error {
-	many := r.Cause + r.Ticket + r.Element
-	if (r.Incident == "") == (many == "") {
-		return errs.New(errs.Invalid, "name either one incident or what is common to many").WithCure("see paceline incident list")
+	many, err := r.many()
+	if err != nil {
+		return err
 	}
 	repair, err := r.read(con)
 	if err != nil {
@@ -94,30 +108,30 @@ func (r incidentRetryCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	if many == "" {
+	if !many {
 		done, err := c.RetryIncident(ctx, r.Incident, repair)
 		if err != nil {
 			return err
 		}
 		return con.print(done, func(t *table) { t.add("incident "+done.Incident, "retried", "ticket "+done.Ticket) })
 	}
-	return r.all(ctx, con, c, repair)
+	return r.all(con, "retried", repair, func(b client.BulkRepair) (client.Repaired, error) { return c.RetryIncidents(ctx, b) })
 }
 
 // all goes on while there are more; what failed is not tried again.
-func (r incidentRetryCmd) all(ctx context.Context, con *console, c *client.Client, repair client.Repair) error {
+func (f incidentFlags) all(con *console, what string, repair client.Repair, some func(client.BulkRepair) (client.Repaired, error)) error {
 	done := client.Repaired{Done: []client.Retried{}, Failed: []client.NotRepaired{}}
 	for more := true; more; {
-		some, err := c.RetryIncidents(ctx, client.BulkRepair{Repair: repair, Cause: r.Cause, Ticket: r.Ticket, Element: r.Element})
+		part, err := some(client.BulkRepair{Repair: repair, Cause: f.Cause, Ticket: f.Ticket, Element: f.Element})
 		if err != nil {
 			return err
 		}
-		done.Done, done.Failed = append(done.Done, some.Done...), append(done.Failed, some.Failed...)
-		more = some.More && len(some.Done) > 0
-		done.More = some.More
+		done.Done, done.Failed = append(done.Done, part.Done...), append(done.Failed, part.Failed...)
+		more = part.More && len(part.Done) > 0
+		done.More = part.More
 	}
 	return con.print(done, func(t *table) {
-		t.add("retried", strconv.Itoa(len(done.Done)))
+		t.add(what, strconv.Itoa(len(done.Done)))
 		for _, f := range done.Failed {
 			t.add("incident "+f.Incident, "ticket "+f.Ticket, f.Reason)
 		}
@@ -125,13 +139,17 @@ func (r incidentRetryCmd) all(ctx context.Context, con *console, c *client.Clien
 }
 
 type incidentSkipCmd struct {
-	Incident string `arg:""`
-	To       string `help:"Element to go on at; left out: where the only flow of the failed one leads."`
+	incidentFlags
+	To string `help:"Element to go on at; left out: where the only flow of the failed one leads."`
 	repairFlags
 }
 
 // Run skips.
 func (s incidentSkipCmd) Run(ctx context.Context, con *console) error {
+	many, err := s.many()
+	if err != nil {
+		return err
+	}
 	repair, err := s.read(con)
 	if err != nil {
 		return err
@@ -139,6 +157,9 @@ func (s incidentSkipCmd) Run(ctx context.Context, con *console) error {
 	c, err := dial(con)
 	if err != nil {
 		return err
+	}
+	if many {
+		return s.all(con, "skipped", repair, func(b client.BulkRepair) (client.Repaired, error) { return c.SkipIncidents(ctx, b, s.To) })
 	}
 	done, err := c.SkipIncident(ctx, s.Incident, s.To, repair)
 	if err != nil {

@@ -47,20 +47,29 @@ type skipInput struct {
 	}
 }
 
+// BulkRepair is what is done about the incidents of a cause or filter.
+type BulkRepair struct {
+	Repair
+	Cause      string   `json:"cause,omitempty" maxLength:"40" doc:"Of an incident group."`
+	Ticket     *idParam `json:"ticket,omitempty"`
+	Definition *idParam `json:"definition,omitempty"`
+	Element    string   `json:"element,omitempty" maxLength:"250"`
+	Code       string   `json:"code,omitempty" maxLength:"250"`
+	Limit      int      `json:"limit,omitempty" minimum:"1" maximum:"500" default:"100"`
+}
+
 type retryAllInput struct {
+	Body BulkRepair
+}
+
+type skipAllInput struct {
 	Body struct {
-		Repair
-		Cause      string   `json:"cause,omitempty" maxLength:"40" doc:"Of an incident group."`
-		Ticket     *idParam `json:"ticket,omitempty"`
-		Definition *idParam `json:"definition,omitempty"`
-		Element    string   `json:"element,omitempty" maxLength:"250"`
-		Code       string   `json:"code,omitempty" maxLength:"250"`
-		Limit      int      `json:"limit,omitempty" minimum:"1" maximum:"500" default:"100"`
+		BulkRepair
+		To string `json:"to,omitempty" maxLength:"250" doc:"Element to go on at; left out: where the only flow of the failed one leads."`
 	}
 }
 
-func (in *retryAllInput) bulk() ticket.BulkRepair {
-	b := in.Body
+func (b BulkRepair) bulk() ticket.BulkRepair {
 	r := ticket.BulkRepair{Cause: b.Cause, Repair: b.repair(), Limit: b.Limit}
 	r.Filter = ticket.IncidentFilter{Element: b.Element, Code: b.Code}
 	if b.Ticket != nil {
@@ -95,6 +104,13 @@ func (s *Server) registerIncidents() {
 	add(s, route{Method: http.MethodPost, Path: "/incidents/retry", ID: "retryIncidents", Tag: "incidents", Summary: "Retry the incidents of a cause or filter", MaxBody: formBody,
 		Doc: "Each incident is retried by itself, oldest first, and what fails hurts no other. A repeat under the same Idempotency-Key goes on where the first has stopped."},
 		func(ctx context.Context, in *retryAllInput) (*item[ticket.Repaired], error) {
-			return one(s.tickets.RetryAll(ctx, actorOf(ctx), in.bulk()))
+			return one(s.tickets.RepairAll(ctx, actorOf(ctx), in.Body.bulk()))
+		})
+	add(s, route{Method: http.MethodPost, Path: "/incidents/skip", ID: "skipIncidents", Tag: "incidents", Summary: "Go on behind what has failed, for the incidents of a cause or filter", MaxBody: formBody,
+		Doc: "As retrying them together."},
+		func(ctx context.Context, in *skipAllInput) (*item[ticket.Repaired], error) {
+			b := in.Body.bulk()
+			b.Skip, b.To = true, in.Body.To
+			return one(s.tickets.RepairAll(ctx, actorOf(ctx), b))
 		})
 }

@@ -104,6 +104,33 @@ func TestOneIncident(t *testing.T) {
 	}
 }
 
+func TestIncidentsAreSkippedTogether(t *testing.T) {
+	w := start(t)
+	ids, admin := stuck(t, w, 3), w.as("admin")
+	bulk := client.BulkRepair{Element: "work", Limit: 2, Repair: client.Repair{Variables: map[string]any{"tray": 9}, Note: "by hand"}}
+	key := client.WithKey(t.Context(), "skip-1")
+	for range 2 {
+		done, err := admin.SkipIncidents(key, bulk, "look")
+		if err != nil || len(done.Done) != 2 || !done.More || len(done.Failed) != 0 {
+			t.Errorf("skipped %+v, %v", done, err)
+		}
+	}
+	for i, id := range ids {
+		v, err := admin.Ticket(t.Context(), id)
+		must(t, err)
+		if skipped := len(v.Incidents) == 0 && len(v.Steps) == 1; skipped != (i < 2) {
+			t.Errorf("ticket %d is %+v", i, v)
+		}
+	}
+	done, err := admin.SkipIncidents(t.Context(), client.BulkRepair{Element: "work"}, "mars")
+	if err != nil || len(done.Done) != 0 || len(done.Failed) != 1 {
+		t.Errorf("to nowhere: %+v, %v", done, err)
+	}
+	if _, err := w.as("staff1").SkipIncidents(t.Context(), bulk, ""); client.KindOf(err) != client.Denied {
+		t.Errorf("by staff: %v", err)
+	}
+}
+
 func TestWhatCannotBeRepaired(t *testing.T) {
 	w := start(t)
 	admin, staff := w.as("admin"), w.as("staff1")

@@ -85,11 +85,15 @@ func (s *Service) Skip(ctx context.Context, actor *org.Actor, incident db.ID, to
 	if err != nil {
 		return skipped, err
 	}
+	return s.skip(ctx, actor, stuck, to, vars, r.Note)
+}
+
+func (s *Service) skip(ctx context.Context, actor *org.Actor, stuck Incident, to string, vars feel.Vars, note string) (skipped Retried, err error) {
 	if to, err = s.behind(ctx, stuck, to); err != nil {
 		return skipped, err
 	}
 	return s.repair(ctx, process.Command{
-		Instance: stuck.Instance, Event: engine.Jump{From: stuck.Element, To: to, Vars: vars}, Actor: actor.ID, By: actor.Name, Note: r.Note,
+		Instance: stuck.Instance, Event: engine.Jump{From: stuck.Element, To: to, Vars: vars}, Actor: actor.ID, By: actor.Name, Note: note,
 	}, stuck)
 }
 
@@ -116,10 +120,12 @@ type BulkRepair struct {
 	Cause  string
 	Filter IncidentFilter
 	Repair
-	Limit int // 1 to 500; 0: 100
+	Skip  bool   // go on behind them, instead of retrying
+	To    string // with Skip: at this element
+	Limit int    // 1 to 500; 0: 100
 }
 
-// Repaired answers RetryAll.
+// Repaired answers RepairAll.
 type Repaired struct {
 	Done   []Retried     `json:"done"`
 	Failed []NotRepaired `json:"failed"`
@@ -132,10 +138,10 @@ type NotRepaired struct {
 	Reason string `json:"reason"`
 }
 
-// RetryAll retries incidents together, oldest first. Each is a request of its own: what fails hurts no other, and
+// RepairAll retries or skips incidents together, oldest first. Each is a request of its own: what fails hurts no other, and
 // a repeat under the same key goes on where the first has stopped.
-func (s *Service) RetryAll(ctx context.Context, actor *org.Actor, r BulkRepair) (done Repaired, err error) {
-	defer errs.Wrap(&err, "ticket.RetryAll")
+func (s *Service) RepairAll(ctx context.Context, actor *org.Actor, r BulkRepair) (done Repaired, err error) {
+	defer errs.Wrap(&err, "ticket.RepairAll")
 	if r.Cause == "" && r.Filter == (IncidentFilter{}) {
 		return done, wrongField("cause", "required", "say which incidents: a cause, or a filter")
 	}
@@ -143,10 +149,10 @@ func (s *Service) RetryAll(ctx context.Context, actor *org.Actor, r BulkRepair) 
 	if err != nil {
 		return done, err
 	}
-	return remembered(ctx, s.db, func() (Repaired, error) { return s.retryAll(ctx, actor, r, vars) })
+	return remembered(ctx, s.db, func() (Repaired, error) { return s.repairAll(ctx, actor, r, vars) })
 }
 
-func (s *Service) retryAll(ctx context.Context, actor *org.Actor, r BulkRepair, vars feel.Vars) (Repaired, error) {
+func (s *Service) repairAll(ctx context.Context, actor *org.Actor, r BulkRepair, vars feel.Vars) (Repaired, error) {
 	done := Repaired{Done: []Retried{}, Failed: []NotRepaired{}}
 	found, err := s.incidents(ctx, actor, r.Filter, 0, incidentsMost)
 	if err != nil {
@@ -164,7 +170,13 @@ func (s *Service) retryAll(ctx context.Context, actor *org.Actor, r BulkRepair, 
 			done.More = true
 			break
 		}
-		retried, err := s.retry(partOf(ctx, "r", i.ID), actor, i, vars, r.Note)
+		part := partOf(ctx, "r", i.ID)
+		var retried Retried
+		if r.Skip {
+			retried, err = s.skip(part, actor, i, r.To, vars, r.Note)
+		} else {
+			retried, err = s.retry(part, actor, i, vars, r.Note)
+		}
 		switch {
 		case errs.Is(err, errs.Unavailable):
 			return done, err
