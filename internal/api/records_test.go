@@ -75,3 +75,58 @@ func TestRecordsOverHTTP(t *testing.T) {
 		t.Errorf("tickets about the asset: %+v", found.Items)
 	}
 }
+
+// stock is an app whose tickets write a record, read it again, and leave its price in a note.
+var stock = map[string]string{
+	"app.yaml": "id: stock\nname: Stock\ntickets:\n  - {id: order, name: Order, title: '=\"Order\"', form: item, process: order, number: {prefix: \"S-\"}}\n",
+	"forms/item.json": `{"type": "default", "id": "item", "components": [
+		{"type": "textfield", "key": "code", "label": "Code", "validate": {"required": true}, "properties": {"searchable": "true"}},
+		{"type": "number", "key": "price", "label": "Price", "properties": {"searchable": "true"}}]}`,
+	"records/items.yaml": "name: Items\nform: item\ntitle: '=code'\nunique: [[code]]\nread: [everyone]\n",
+	"processes/order.bpmn": `<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:paceline="https://paceline.dev/bpmn/1.0" id="d" targetNamespace="test">
+  <error id="none" errorCode="RECORD_NOT_FOUND"/>
+  <process id="order" name="Order" isExecutable="true">
+    <startEvent id="start"/>
+    <sequenceFlow id="f1" sourceRef="start" targetRef="write"/>
+    <serviceTask id="write" paceline:type="record.write"><extensionElements>
+      <paceline:header key="table" value="items"/><paceline:input target="values" source="={code: code, price: price * 2}"/></extensionElements></serviceTask>
+    <sequenceFlow id="f2" sourceRef="write" targetRef="read"/>
+    <serviceTask id="read" paceline:type="record.read" paceline:result="found"><extensionElements>
+      <paceline:header key="table" value="items"/><paceline:input target="key" source="=code"/></extensionElements></serviceTask>
+    <sequenceFlow id="f3" sourceRef="read" targetRef="missing"/>
+    <serviceTask id="missing" paceline:type="record.read"><extensionElements>
+      <paceline:header key="table" value="items"/><paceline:header key="key" value="nowhere"/></extensionElements></serviceTask>
+    <boundaryEvent id="caught" attachedToRef="missing"><errorEventDefinition errorRef="none"/></boundaryEvent>
+    <sequenceFlow id="f4" sourceRef="caught" targetRef="copy"/>
+    <sequenceFlow id="f6" sourceRef="missing" targetRef="end"/>
+    <serviceTask id="copy" paceline:type="record.write"><extensionElements>
+      <paceline:header key="table" value="items"/><paceline:input target="values" source="={code: code + &quot;-copy&quot;, price: found.price + 1}"/></extensionElements></serviceTask>
+    <sequenceFlow id="f5" sourceRef="copy" targetRef="end"/>
+    <endEvent id="end"/>
+  </process>
+</definitions>`,
+}
+
+func TestAProcessWritesAndReadsRecords(t *testing.T) {
+	w := start(t)
+	ctx, staff := t.Context(), w.as("staff1")
+	_, err := w.as("admin").PublishApp(ctx, bundle(t, stock))
+	must(t, err)
+	opened, err := staff.OpenTicket(ctx, client.Draft{App: "stock", Kind: "order", Data: map[string]any{"code": "A", "price": 10}})
+	must(t, err)
+	w.until(opened.ID, "done", func(v client.TicketView) bool { return v.Status == "closed" })
+	page, err := staff.Records(ctx, "stock", "items", client.RecordQuery{Sort: "code"})
+	must(t, err)
+	if len(page.Items) != 2 || string(page.Items[0].Data) != `{"code":"A","price":20}` || string(page.Items[1].Data) != `{"code":"A-copy","price":21}` {
+		t.Fatalf("records: %+v", page.Items)
+	}
+	history, err := staff.RecordHistory(ctx, "stock", "items", page.Items[0].ID, client.Paging{})
+	must(t, err)
+	if e := history.Items[0]; e.Via != "process" || e.Instance != opened.ID {
+		t.Errorf("history: %+v", e)
+	}
+	if _, err := staff.CreateRecord(ctx, "stock", "items", map[string]any{"code": "B"}); client.KindOf(err) != "denied" {
+		t.Errorf("people write what only processes may: %v", err)
+	}
+}
