@@ -16,8 +16,9 @@ type ear struct {
 
 	mu   sync.Mutex
 	sub  *nats.Subscription // nil: the client does not run
-	busy sync.WaitGroup     // calls under way
-	deaf bool               // no new ones
+	deaf bool               // no new calls
+	busy int                // calls under way
+	idle chan struct{}      // closed when there are none; nil: nobody waits
 }
 
 // Subscribe calls fn for each message on a subject, one after the other, also those that
@@ -66,15 +67,30 @@ func (e *ear) listen(conn *nats.Conn) error {
 }
 
 func (e *ear) call(m *nats.Msg) {
-	e.mu.Lock()
-	if e.deaf {
-		e.mu.Unlock()
-		return
+	if e.begin() {
+		defer e.finish()
+		e.heard(m)
 	}
-	e.busy.Add(1)
-	e.mu.Unlock()
-	defer e.busy.Done()
-	e.heard(m)
+}
+
+// begin notes a call, unless no new ones are taken.
+func (e *ear) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.deaf {
+		return false
+	}
+	e.busy++
+	return true
+}
+
+func (e *ear) finish() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.busy--; e.busy == 0 && e.idle != nil {
+		close(e.idle)
+		e.idle = nil
+	}
 }
 
 // end stops listening. Calls under way go on.
@@ -92,10 +108,18 @@ func (e *ear) end() {
 // quiet stops listening and waits for the calls under way.
 func (e *ear) quiet(ctx context.Context) error {
 	e.end()
-	done := make(chan struct{})
-	go func() { defer close(done); e.busy.Wait() }()
+	e.mu.Lock()
+	if e.busy == 0 {
+		e.mu.Unlock()
+		return nil
+	}
+	if e.idle == nil {
+		e.idle = make(chan struct{})
+	}
+	idle := e.idle
+	e.mu.Unlock()
 	select {
-	case <-done:
+	case <-idle:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

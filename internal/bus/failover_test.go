@@ -2,6 +2,8 @@ package bus_test
 
 import (
 	"context"
+	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +71,67 @@ func TestSilenceTurnsToTheOtherBooster(t *testing.T) {
 	if beat := <-beats; beat.Node != "h/server" || beat.Load != 0.5 {
 		t.Errorf("the leader heard %+v", beat)
 	}
+}
+
+// TestAHungBoosterIsLeft puts something between that goes on taking connections and stops
+// passing anything on, as a frozen machine does.
+func TestAHungBoosterIsLeft(t *testing.T) {
+	w := newWorld(t)
+	a := w.booster("a")
+	b := w.booster("b", a)
+	address, freeze := freezer(t, a.Addr())
+	host := w.client(bus.Config{Identity: w.identity("h", trust.Host), Boosters: []string{address, b.Addr()}})
+	w.at(host, "a")
+	freeze()
+	w.at(host, "b")
+}
+
+// freezer passes connections on until it is frozen.
+func freezer(t *testing.T, to string) (address string, freeze func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen, freeze := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	var open sync.Map
+	pass := func(from, to net.Conn) {
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := from.Read(buffer)
+			if frozen.Err() == nil {
+				_, _ = to.Write(buffer[:n])
+			}
+			if err != nil {
+				return
+			}
+		}
+	}
+	all.Go(func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			open.Store(in, nil)
+			open.Store(out, nil)
+			all.Go(func() { pass(in, out) })
+			all.Go(func() { pass(out, in) })
+		}
+	})
+	t.Cleanup(func() {
+		freeze()
+		_ = l.Close()
+		open.Range(func(c, _ any) bool { _ = c.(net.Conn).Close(); return true })
+		all.Wait()
+	})
+	return l.Addr().String(), freeze
 }
 
 func TestAClientStartsBeforeItsBooster(t *testing.T) {

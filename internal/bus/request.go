@@ -101,10 +101,15 @@ func (c *Client) Handle(subject Subject, fn func(context.Context, Message) (any,
 	e := &ear{subject: subject}
 	e.heard = func(m *nats.Msg) {
 		room <- struct{}{}
-		e.busy.Go(func() {
+		if !e.begin() { // it was told to end while this waited for room
+			<-room
+			return
+		}
+		go func() {
+			defer e.finish()
 			defer func() { <-room }()
 			c.answer(ctx, m, fn)
-		})
+		}()
 	}
 	stop, err := c.hear(e)
 	if err != nil {

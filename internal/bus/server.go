@@ -47,6 +47,7 @@ const (
 	writeWithin  = 2 * time.Second // to a listener that does not read
 	answerWithin = 5 * time.Minute // how long a host may answer a question that it was asked
 	startWithin  = 5 * time.Second
+	mostSubjects = 1000 // that one connection may listen to
 )
 
 // NewServer makes a server that does not run yet.
@@ -168,7 +169,7 @@ func (s *Server) options() (*server.Options, error) {
 	opts := &server.Options{
 		ServerName: s.cfg.Identity.Name(), Host: host, Port: orFree(port),
 		NoSigs: true, MaxPayload: maxPayload, MaxPending: 16 << 20, WriteDeadline: writeWithin,
-		MaxClosedClients: 100, PingInterval: ping, MaxPingsOut: missed, AuthTimeout: 2,
+		MaxClosedClients: 100, MaxSubs: mostSubjects, PingInterval: ping, MaxPingsOut: missed, AuthTimeout: 2,
 		TLSConfig: s.cfg.Identity.ServerTLS(), TLSHandshakeFirst: true, TLSVerify: true, TLSTimeout: 2,
 		Accounts:      []*server.Account{server.NewAccount(accountNodes), server.NewAccount(accountOwn)},
 		SystemAccount: accountOwn,
