@@ -33,18 +33,25 @@ func (c clusterInitCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	cfg.Log = slog.New(slog.NewJSONHandler(con.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	made, err := node.Found(ctx, cfg, join.Founding{Name: c.Name, Advertise: c.Advertise, Roles: roles})
+	made, password, err := node.Found(ctx, cfg, join.Founding{Name: c.Name, Advertise: c.Advertise, Roles: roles})
 	if err != nil {
 		return err
 	}
 	if made.Alone {
 		con.say("Only this machine can reach the database by its address: hosts of other machines cannot join.")
 	}
-	return con.print(made, func(t *table) {
+	answer := struct {
+		join.Founded
+		Password string `json:"password,omitempty"` // of the user admin, for one sign-in
+	}{made, password}
+	return con.print(answer, func(t *table) {
 		t.add("cluster", made.Cluster)
 		t.add("host", made.Name)
 		t.add("roles", roleList(made.Roles))
 		t.add("authority", made.Fingerprint)
+		if password != "" {
+			t.add("first sign-in", "user admin, password "+password+" (good for one sign-in)")
+		}
 		t.add("start it", "paceline start --data "+c.Data)
 		t.add("let others in", "paceline token create --data "+c.Data)
 		t.add("on the others", "paceline join --booster "+made.Booster+" --token TOKEN")

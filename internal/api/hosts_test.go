@@ -25,7 +25,7 @@ func TestHosts(t *testing.T) {
 		t.Errorf("a single server makes a token: %v", err)
 	}
 	cfg.Data = config.Dir(t.TempDir())
-	_, err := node.Found(ctx, cfg, join.Founding{Name: "first", Advertise: "127.0.0.1:7000"})
+	_, _, err := node.Found(ctx, cfg, join.Founding{Name: "first", Advertise: "127.0.0.1:7000"})
 	must(t, err)
 
 	made, err := admin.CreateJoinToken(ctx, client.NewJoinToken{Roles: []string{"web", "server"}, Seconds: 60, Uses: 3})
