@@ -172,9 +172,12 @@ func (a *Agent) answer() error {
 	return err
 }
 
-// refuseDouble finds out whether another machine plays this host. Without a Booster it
+// refuseDouble finds out whether another Agent plays this host, here or on another machine. Without a Booster it
 // cannot be known yet, and the start goes on: the watch looks again.
 func (a *Agent) refuseDouble(ctx context.Context, met <-chan struct{}) error {
+	if agent.Runs(a.cfg.Data) {
+		return errs.New(errs.Conflict, "an Agent runs on %s already", a.cfg.Data).WithCure("see paceline status; stop that one first")
+	}
 	patience := meetWithin
 	if a.host.Has(config.RoleBooster) {
 		patience = meetOther

@@ -9,6 +9,7 @@ import (
 
 	"github.com/paceline/paceline/internal/api"
 	"github.com/paceline/paceline/internal/cluster"
+	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/org"
@@ -46,7 +47,7 @@ func (n *Node) measureLease(reg *prometheus.Registry) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(read()) }))
 	}
 	gauge("paceline_leading", "1 while this node leads.", func() int64 { return min(n.lease.Epoch(), 1) })
-	gauge("paceline_leader_epoch", "Epoch of the leader as this node knows it.", func() int64 { return n.lease.Leader().Epoch })
+	gauge("paceline_leader_epoch", "Epoch of the leader as this node knows it.", func() int64 { return n.leader().Epoch })
 }
 
 // stays says that the node is not about to leave.
@@ -82,7 +83,7 @@ func (n *Node) nodes(ctx context.Context, by *org.Actor) (cluster.Overview, erro
 
 // leader is who leads, as far as this node knows.
 func (n *Node) leader() cluster.Leader {
-	if pulse := n.heard.Load(); pulse != nil {
+	if pulse := n.heard.Load(); pulse != nil && n.cfg.Role == config.RoleServer {
 		return cluster.Leader{Name: pulse.Leader, Epoch: pulse.Epoch}
 	}
 	return n.lease.Leader()

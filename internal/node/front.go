@@ -35,6 +35,12 @@ func (n *Node) makeGateway() error {
 	cfg.Admin = cmp.Or(host.Listen.GatewayHealth, cfg.Admin)
 	cfg.State = cmp.Or(cfg.State, filepath.Join(string(n.cfg.Data), "gateway"))
 	var err error
+	if cfg.AccessLog {
+		if n.access, err = agent.OpenLog(filepath.Join(n.cfg.Data.Logs(), "access.log"), agent.LogSize, agent.LogKeep); err != nil {
+			return err
+		}
+		cfg.AccessTo = n.access
+	}
 	if n.gateway, err = gateway.New(cfg, n.cfg.Log, n.metrics); err != nil {
 		return err
 	}

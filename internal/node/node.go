@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/paceline/paceline/internal/agent"
 	"github.com/paceline/paceline/internal/api"
 	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/bus"
@@ -78,6 +79,7 @@ type Node struct {
 	join      *join.Booster
 	follower  *join.Follower
 	gateway   *gateway.Gateway
+	access    *agent.Log // of the gateway
 	tableLoop *service.Loop
 	heard     atomic.Pointer[bus.Pulse] // of the leader, last
 	lead      lead
@@ -208,6 +210,9 @@ func (n *Node) close() error {
 	var failed []error
 	if n.connect != nil {
 		failed = append(failed, n.connect.Close())
+	}
+	if n.access != nil {
+		failed = append(failed, n.access.Close())
 	}
 	for _, d := range []*db.DB{n.leases, n.db} {
 		if d != nil {
