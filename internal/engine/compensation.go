@@ -39,6 +39,10 @@ var compensationThrow = &behaviour{enter: func(r *run, a *activation) error {
 	return nil
 }}
 
+// isAside reports whether an activation is no token on the flow: a compensation handler, or a throw event
+// that has gone ahead of the handlers it started.
+func (a *activation) isAside() bool { return a.undoFor != 0 || a.phase == undoing && !a.entered }
+
 // goAhead completes a throw event and sends its token on, but keeps the activation.
 func (r *run) goAhead(a *activation) error {
 	if err := r.conclude(a); err != nil {

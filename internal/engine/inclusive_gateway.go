@@ -35,7 +35,7 @@ func (r *run) checkJoins() {
 
 func (r *run) canStillCome(j *activation) bool {
 	for _, a := range r.st.acts {
-		if a.up != j.up || a == j || a.dead || a.node.scope != j.node.scope || a.undoFor != 0 {
+		if a.up != j.up || a == j || a.dead || a.node.scope != j.node.scope || a.isAside() {
 			continue
 		}
 		missing, present := false, false

@@ -44,6 +44,11 @@ func (r *run) jump(ev Jump) error {
 		if from = r.tokenAt(ev.From); from == nil {
 			return &Refused{Stale: true, Reason: "no work waits at " + ev.From}
 		}
+		for at := from; at != nil; at = at.up {
+			if at.isAside() {
+				return refuse("%s undoes what was done; it cannot be sent elsewhere", ev.From)
+			}
+		}
 	}
 	scope, err := r.scopeFor(to, from)
 	if err != nil {
@@ -109,7 +114,7 @@ func (r *run) scopeFor(to *node, from *activation) (*activation, error) {
 			}
 		}
 		for _, a := range r.st.acts {
-			if from == nil && a.node == s && a.body == nil && !a.dead {
+			if from == nil && a.node == s && a.body == nil && !a.dead && !a.isAside() {
 				return a, nil
 			}
 		}
@@ -125,7 +130,7 @@ func (r *run) scopeFor(to *node, from *activation) (*activation, error) {
 // kill cancels the tokens that cannot live beside one at gate, and notes where they were.
 func (r *run) kill(gate *node, scope, from *activation, lost *detour) (found bool, err error) {
 	for _, a := range r.st.acts {
-		if a.up != scope || a.dead || a.undoFor != 0 {
+		if a.up != scope || a.dead || a.isAside() {
 			continue
 		}
 		holdsFrom := from != nil && inside(from, a)
@@ -196,7 +201,7 @@ func (r *run) comes(f *flow, gate *node, scope *activation) bool {
 	}
 	for _, a := range r.st.acts {
 		switch {
-		case a.up != scope || a.dead || a.undoFor != 0:
+		case a.up != scope || a.dead || a.isAside():
 		case a.phase == joining && a.node == f.to:
 			if slices.Contains(a.arrived, f.ID) {
 				return true
@@ -224,7 +229,7 @@ func (r *run) takeDown(a *activation) []lostToken {
 	}
 	lost := lostToken{element: a.element, detour: a.detour}
 	for _, in := range r.st.acts {
-		if in.up == a && !in.dead {
+		if in.up == a && !in.dead && !in.isAside() {
 			lost.inside = append(lost.inside, r.takeDown(in)...)
 		}
 	}
@@ -271,7 +276,7 @@ func (r *run) openPath(target *node, from *activation) *activation {
 	}
 	around := r.openPath(target.scope, from)
 	for _, a := range r.st.acts {
-		if a.up == around && a.node == target && a.body == nil && !a.dead {
+		if a.up == around && a.node == target && a.body == nil && !a.dead && !a.isAside() {
 			return a
 		}
 	}

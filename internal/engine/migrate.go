@@ -397,7 +397,7 @@ func (m *migration) fillJoin(join *node, scope *activation, had map[*flow]bool) 
 			continue
 		}
 		for _, a := range m.st.acts {
-			if a.up == scope && !a.dead && a.undoFor == 0 && (a.node == join || mustPass(a.node, join)) {
+			if a.up == scope && !a.dead && !a.isAside() && (a.node == join || mustPass(a.node, join)) {
 				if !m.comes(f, a.node, scope) {
 					m.place(join, scope).via = f.ID
 				}

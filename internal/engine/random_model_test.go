@@ -76,7 +76,7 @@ func (b *builder) block(depth int) (first, last string) {
 	if depth == 0 {
 		return b.task()
 	}
-	switch b.Intn(12) {
+	switch b.Intn(13) {
 	case 1, 2:
 		first, last = b.block(depth - 1)
 		for range b.Intn(2) + 1 {
@@ -99,6 +99,8 @@ func (b *builder) block(depth int) (first, last string) {
 		return b.events(depth)
 	case 11:
 		return b.undo(depth)
+	case 12:
+		return b.raise(depth)
 	}
 	return b.task()
 }
@@ -190,6 +192,19 @@ func (b *builder) again(depth int) (string, string) {
 	return head, exit
 }
 
+const (
+	condition  = `<conditionalEventDefinition><condition>= x and y</condition></conditionalEventDefinition>`
+	escalation = `<escalationEventDefinition escalationRef="u"/>`
+)
+
+// raise writes an escalation throw event behind a block.
+func (b *builder) raise(depth int) (string, string) {
+	first, last := b.block(depth - 1)
+	event := b.node("intermediateThrowEvent", b.id("raise"), escalation)
+	b.flow(last, event, "")
+	return first, event
+}
+
 func (b *builder) subProcess(depth int) (string, string) {
 	id, outer := b.id("sub"), b.nodes
 	b.nodes = strings.Builder{}
@@ -204,7 +219,8 @@ func (b *builder) subProcess(depth int) (string, string) {
 	if b.Intn(4) == 3 {
 		esp := b.nodes
 		b.nodes = strings.Builder{}
-		s := b.node("startEvent", b.id("start"), `<signalEventDefinition signalRef="s"/>`, fmt.Sprintf(`isInterrupting="%v"`, b.Intn(2) == 0))
+		trigger := []string{`<signalEventDefinition signalRef="s"/>`, condition, escalation}[b.Intn(3)]
+		s := b.node("startEvent", b.id("start"), trigger, fmt.Sprintf(`isInterrupting="%v"`, b.Intn(2) == 0))
 		u := b.node("userTask", b.id("user"), "")
 		b.flow(s, u, "")
 		inner := b.nodes.String()
@@ -215,7 +231,8 @@ func (b *builder) subProcess(depth int) (string, string) {
 	b.nodes = outer
 	b.node(tag, id, b.multi()+inner)
 	if b.Intn(3) == 2 { // a branch beside, with an end of its own
-		beside := b.node("boundaryEvent", b.id("boundary"), `<timerEventDefinition><timeDuration>PT7M</timeDuration></timerEventDefinition>`, fmt.Sprintf("attachedToRef=%q", id), `cancelActivity="false"`)
+		trigger := []string{`<timerEventDefinition><timeDuration>PT7M</timeDuration></timerEventDefinition>`, condition, escalation}[b.Intn(3)]
+		beside := b.node("boundaryEvent", b.id("boundary"), trigger, fmt.Sprintf("attachedToRef=%q", id), `cancelActivity="false"`)
 		u := b.node("userTask", b.id("user"), "")
 		b.flow(beside, u, "")
 		b.flow(u, b.node("endEvent", b.id("end"), ""), "")
@@ -290,7 +307,7 @@ func buildModel(d *draws) (model, error) {
 	b.flow(start, in, "")
 	b.flow(out, b.node("endEvent", "end", ""), "")
 	m := model{pairs: b.pairs, src: `<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t">
-<message id="m" name="m"/><signal id="s" name="s"/><error id="e" errorCode="E"/><process id="main" isExecutable="true">
+<message id="m" name="m"/><signal id="s" name="s"/><error id="e" errorCode="E"/><escalation id="u" escalationCode="U"/><process id="main" isExecutable="true">
 ` + b.nodes.String() + `</process></definitions>
 `}
 	file, err := bpmn.Parse([]byte(m.src))

@@ -34,7 +34,7 @@ func TestSimulation(t *testing.T) {
 	case testing.Short():
 		n = 60
 	default:
-		n = 600
+		n = 300
 	}
 	for seed := range int64(n) {
 		seed += *simSeed

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Large things are done in slices, so that no Step and no commit is huge: the instances of a parallel
 // multi-instance activity are started in several Steps, and what many cancelled activations had open
 // outside is closed in several. For the tokens both happen at once: a cancelled activation is gone.
@@ -118,6 +120,12 @@ func (r *run) startInstances(body *activation) {
 // rest is what a Step does last: it asks for the next slice, or tells that the instance has ended.
 func (r *run) rest() {
 	st := r.st
+	if r.deaths > 0 { // nobody need form a group that was cancelled in the same Step
+		r.effects = slices.DeleteFunc(r.effects, func(e Effect) bool {
+			group, ok := e.(FormGroup)
+			return ok && st.find(uint32(group.Group)) == nil
+		})
+	}
 	if st.how != 0 && len(st.closing) > 0 {
 		st.ending, st.how = Finished{How: st.how, Code: st.ending.Code, All: st.ending.All}, 0
 	}
