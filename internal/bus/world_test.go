@@ -20,13 +20,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // world is a cluster of which only the bus is there.
 type world struct {
-	*testing.T
+	testing.TB
 	*trusttest.Cluster
 	log *slog.Logger
 	ids map[string]*trust.Identity
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
