@@ -12,8 +12,8 @@ import (
 	"github.com/paceline/paceline/internal/intake"
 )
 
-// TestEachDueTimeOnce lets four nodes look at the same time, hour after hour, while one of them dies right after
-// what it has done and before it could note it. Each due time has its ticket, and one only.
+// TestEachDueTimeOnce lets four nodes look at the same time, hour after hour, while every third time one of them
+// dies right after what it has done and before it could note it. Each due time has its ticket, and one only.
 func TestEachDueTimeOnce(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		deaths := 0
@@ -24,7 +24,7 @@ func TestEachDueTimeOnce(t *testing.T) {
 			deaths++
 			return deaths%3 == 1
 		}
-		nodes := []*intake.Intake{w.node(1, dies), w.node(2, nil), w.node(3, dies), w.node(4, nil)}
+		nodes := []*intake.Intake{w.node(1, dies), w.node(2, dies), w.node(3, dies), w.node(4, dies)}
 		_, err := nodes[0].PutSchedule(t.Context(), admin, spec(t, "hourly", "0 * * * *"))
 		must(t, err)
 		const hours = 20
