@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,19 +44,23 @@ func (f *front) relay(ctx context.Context, conn net.Conn, secure bool) {
 	f.relays.mu.Lock()
 	f.relays.all[c] = struct{}{}
 	f.relays.mu.Unlock()
+	defer c.end()
 	c.serve()
-	c.free()
-	if !c.taken {
-		conn.Close()
-	}
 }
 
-// free takes the relay out of the set.
-func (c *relay) free() {
+// end takes the relay out of the set and closes its connection, unless another has it. A
+// fault of ours costs this client its connection, and nobody else anything.
+func (c *relay) end() {
+	if fault := recover(); fault != nil {
+		c.front.gateway.log.Error("request failed", "request", string(c.visit.id), "panic", fault, "stack", string(debug.Stack()))
+	}
 	c.front.relays.mu.Lock()
 	delete(c.front.relays.all, c)
 	c.front.relays.mu.Unlock()
 	c.cancel()
+	if !c.taken {
+		c.conn.Close()
+	}
 }
 
 // watch ends the visits of clients that went away, until ctx ends.
