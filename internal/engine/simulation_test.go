@@ -152,13 +152,8 @@ func (c *sim) simplify(still func(sim) bool) (smaller bool) {
 			}
 		}
 	}
-	for at := range c.model.kept {
-		if c.model.kept[at] == 0 {
-			continue
-		}
-		next := sim{acts: c.acts, model: draws{kept: slices.Clone(c.model.kept)}}
-		next.model.kept[at] = 0
-		smaller = still(next) || smaller
+	for at := 0; at < len(c.model.kept); at++ {
+		smaller = c.lower(at, still) || smaller
 	}
 	for i := range c.acts {
 		for at := range c.acts[i].kept {
@@ -172,6 +167,20 @@ func (c *sim) simplify(still func(sim) bool) (smaller bool) {
 		}
 	}
 	return smaller
+}
+
+// lower makes one decision of the model a simpler one, and with it leaves out decisions that followed from it.
+func (c *sim) lower(at int, still func(sim) bool) bool {
+	for value := range c.model.kept[at] {
+		for without := range min(10, len(c.model.kept)-at) {
+			next := sim{acts: c.acts, model: draws{kept: slices.Delete(slices.Clone(c.model.kept), at+1, at+1+without)}}
+			next.model.kept[at] = value
+			if still(next) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // TestSimulationSteps holds that the steps that the simulation writes down do the same in a run.
