@@ -96,13 +96,16 @@ func (h *Host) AddressOf(listen string) string {
 // and names of files.
 var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
+// IsHostName says whether a host may be called so.
+func IsHostName(name string) bool { return hostName.MatchString(name) }
+
 // Validate says what is wrong with the file, all at once.
 func (h *Host) Validate() error {
 	var wrong []errs.Detail
 	refuse := func(place, message string) {
 		wrong = append(wrong, errs.Detail{Place: place, Message: message})
 	}
-	if !hostName.MatchString(h.Name) {
+	if !IsHostName(h.Name) {
 		refuse("name", "a host's name is 1 to 63 small letters, digits and -, with no - at the ends")
 	}
 	if len(h.Boosters) == 0 {

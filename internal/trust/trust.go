@@ -1,7 +1,7 @@
 // Package trust says who belongs to a cluster: its certificate authority, the
 // certificates of its hosts, and what is kept secret at rest.
 //
-// An Authority signs; whoever holds its key decides who belongs. A Identity is one host's
+// An Authority signs; whoever holds its key decides who belongs. An Identity is one host's
 // own key and certificate, and makes the TLS configurations by which hosts know each other.
 //
 // What always holds:
@@ -20,9 +20,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
-	"regexp"
 	"time"
 
+	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/errs"
 )
 
@@ -45,12 +45,9 @@ const (
 // maxPEM bounds what is read as PEM, in bytes.
 const maxPEM = 16 << 10
 
-// names are what hosts may be called: it stands in certificates and in subjects of the bus.
-var names = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
 // CheckName says whether a host may be called so.
 func CheckName(name string) error {
-	if names.MatchString(name) {
+	if config.IsHostName(name) {
 		return nil
 	}
 	return errs.New(errs.Invalid, "%.80q cannot be the name of a host", name).
