@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -168,8 +169,12 @@ func (c *Client) RecordHistory(ctx context.Context, app, table, id string, p Pag
 	return get[Page[RecordEntry]](ctx, c, recordPath(app, table, id, "/history"), p.query())
 }
 
-// ImportRecords writes the rows of a file. Its progress is found under the key of WithKey.
+// ImportRecords writes the rows of a file. Its progress is found under the key of WithKey. A large file takes
+// several requests, each of which goes on where the one before has ended.
 func (c *Client) ImportRecords(ctx context.Context, app, table string, file []byte, in RecordImport) (RecordReport, error) {
+	if key, _ := ctx.Value(keyType{}).(string); key == "" {
+		ctx = WithKey(ctx, rand.Text())
+	}
 	q := url.Values{}
 	set(q, "format", in.Format)
 	set(q, "sheet", in.Sheet)
@@ -183,7 +188,12 @@ func (c *Client) ImportRecords(ctx context.Context, app, table string, file []by
 	if in.SkipBad {
 		q.Set("skipBad", "true")
 	}
-	return answer[RecordReport](ctx, c, call{method: http.MethodPost, path: tablePath(app, table, "/import"), query: q, kind: "application/octet-stream", body: file})
+	for {
+		report, err := answer[RecordReport](ctx, c, call{method: http.MethodPost, path: tablePath(app, table, "/import"), query: q, kind: "application/octet-stream", body: file})
+		if err != nil || report.Finished || !in.SkipBad {
+			return report, err
+		}
+	}
 }
 
 // Import tells how far an import of the user's is.

@@ -163,7 +163,8 @@ func (s *Server) registerRecords() {
 		})
 	add(s, route{Method: http.MethodPost, Path: "/records/{app}/{table}/import", ID: "importRecords", Tag: tag, Summary: "Write the rows of a CSV or XLSX file as records", MaxBody: record.MaxFile,
 		Doc: "Rows that name a record by _id or a unique key change it, the others make new ones. Wrong rows are in the answer, all of them. " +
-			"The progress is found under the Idempotency-Key, and a repeat goes on where the first ended."}, s.importRecords)
+			"The progress is found under the Idempotency-Key, and a repeat goes on where the first ended. A large file with skipBad " +
+			"is answered after twenty seconds with finished false: send it again with the same key."}, s.importRecords)
 	add(s, route{Method: http.MethodGet, Path: "/imports/{key}", ID: "getImport", Tag: tag, Summary: "How far an import of the caller's is, by the Idempotency-Key it was sent with"},
 		func(ctx context.Context, in *progressInput) (*item[record.Report], error) {
 			return one(s.records.Progress(ctx, actorOf(ctx), in.Key))

@@ -53,6 +53,7 @@ const (
 	importBatch  = 200    // rows of a transaction
 	maxWhole     = 10_000 // rows that are written all or none, in one transaction
 	keepProgress = 7 * 24 * time.Hour
+	importSpan   = 20 * time.Second // of one call, in batches; the caller calls again
 )
 
 // Import writes the rows of a file as records: a row that names a record by _id or a unique key changes it where
@@ -60,7 +61,8 @@ const (
 // for what keeps the file from being read at all.
 //
 // With SkipBad rows are written in batches, each with its progress in one transaction, and a repeat under the same
-// idempotency key goes on where the first ended. Otherwise every row is checked first, and all are written in one
+// idempotency key goes on where the first ended. After twenty seconds it answers with a report that is not
+// finished, to be called again with the same key. Otherwise every row is checked first, and all are written in one
 // transaction.
 func (s *Records) Import(ctx context.Context, actor *org.Actor, appName, table string, in Import) (report Report, err error) {
 	defer errs.Wrap(&err, "record.Import")
@@ -73,19 +75,22 @@ func (s *Records) Import(ctx context.Context, actor *org.Actor, appName, table s
 	}
 	r := &importing{s: s, v: v, in: in, by: author{actor: actor, via: viaImport}}
 	if in.DryRun {
-		err = r.check(ctx)
-		r.report.Finished = err == nil
+		err = r.check(ctx, s.now().Add(importSpan))
+		if r.report.Finished = err == nil; errors.Is(err, errPause) {
+			err = nil
+		}
 		return r.done(), err
 	}
 	if err := r.begin(ctx); err != nil || r.report.Finished {
 		return r.done(), err
 	}
+	paused := false
 	if in.SkipBad {
-		err = r.inBatches(ctx)
+		paused, err = r.inBatches(ctx, s.now().Add(importSpan))
 	} else {
 		err = r.asWhole(ctx)
 	}
-	if err == nil && !r.report.Finished {
+	if err == nil && !r.report.Finished && !paused {
 		r.report.Finished = true
 		err = r.keep(ctx, s.db, r.read)
 	}
@@ -200,13 +205,6 @@ func (r *importing) keep(ctx context.Context, q db.Queryer, read int) error {
 	return err
 }
 
-// line is a row of the file, ready for the form.
-type line struct {
-	row    int
-	values map[string]any
-	cells  []string
-}
-
 // each reads the file from its beginning and gives its rows after the headings. The plan of the columns is made of these; with
 // a problem there no row is given.
 func (r *importing) each(visit func(row int, cells []string) error) (err error) {
@@ -241,12 +239,19 @@ func (r *importing) each(visit func(row int, cells []string) error) (err error) 
 	}
 }
 
-// check holds every row against the form, the rights and the keys, and writes nothing.
-func (r *importing) check(ctx context.Context) error {
+// check holds every row against the form, the rights and the keys, and writes nothing. When it is time to answer
+// it ends with errPause, and the report is of the rows so far.
+func (r *importing) check(ctx context.Context, until time.Time) error {
 	noted := 0
 	return r.each(func(row int, cells []string) error {
-		if row <= r.read {
+		switch {
+		case row <= r.read:
 			return nil
+		case !r.in.DryRun && r.report.Rows == maxWhole:
+			return errs.New(errs.Invalid, "the file has more than %d rows, the most that are written all or none", maxWhole).
+				WithCure("split it, or let bad rows be skipped")
+		case r.in.DryRun && r.report.Rows%500 == 499 && r.s.now().After(until):
+			return errPause
 		}
 		r.report.Rows++
 		done, problems, err := r.row(ctx, nil, row, cells)
@@ -278,12 +283,8 @@ func (r *importing) count(done Done, problems []RowProblem) {
 
 // asWhole checks everything, and then writes every row in one transaction or none.
 func (r *importing) asWhole(ctx context.Context) error {
-	if err := r.check(ctx); err != nil || r.report.Bad > 0 {
+	if err := r.check(ctx, time.Time{}); err != nil || r.report.Bad > 0 {
 		return err
-	}
-	if r.report.Rows > maxWhole {
-		return errs.New(errs.Invalid, "the file has %d rows; at most %d are written all or none", r.report.Rows, maxWhole).
-			WithCure("split it, or let bad rows be skipped: there are none")
 	}
 	checked := r.report
 	err := r.s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
@@ -329,13 +330,19 @@ type pending struct {
 	cells []string
 }
 
-// inBatches writes good rows and notes the others.
-func (r *importing) inBatches(ctx context.Context) error {
+// errPause ends the reading of a file that goes on at the next call.
+var errPause = errs.New(errs.Unavailable, "the import goes on")
+
+// inBatches writes good rows and notes the others, until it is time to answer.
+func (r *importing) inBatches(ctx context.Context, until time.Time) (paused bool, err error) {
 	var batch []pending
 	skip := r.read
-	err := r.each(func(row int, cells []string) error {
-		if row <= skip {
+	err = r.each(func(row int, cells []string) error {
+		switch {
+		case row <= skip:
 			return nil
+		case len(batch) == 0 && r.read > skip && r.s.now().After(until):
+			return errPause
 		}
 		batch = append(batch, pending{row, cells})
 		if len(batch) < importBatch {
@@ -345,10 +352,13 @@ func (r *importing) inBatches(ctx context.Context) error {
 		batch = nil
 		return err
 	})
-	if err != nil || len(batch) == 0 {
-		return err
+	switch {
+	case errors.Is(err, errPause):
+		return true, nil
+	case err != nil || len(batch) == 0:
+		return false, err
 	}
-	return r.write(ctx, batch)
+	return false, r.write(ctx, batch)
 }
 
 // write writes a batch in one transaction; when a row of it turns out to be wrong, row by row.

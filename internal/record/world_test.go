@@ -28,6 +28,8 @@ type world struct {
 	apps    *app.Apps
 	records *record.Records
 	rings   atomic.Int64
+	slow    atomic.Bool  // the clock runs a second with every look at it
+	late    atomic.Int64 // seconds
 }
 
 const partsForm = `{"type": "default", "id": "part", "schemaVersion": 20, "components": [
@@ -110,7 +112,7 @@ func newWorld(t testing.TB, d *db.DB) *world {
 	w := &world{t: t, db: d}
 	w.org = org.New(org.Config{}, org.Deps{DB: d, NewID: ids.Next})
 	w.apps = app.New(app.Config{}, app.Deps{DB: d, NewID: ids.Next})
-	w.records = record.New(record.Deps{DB: d, Apps: w.apps, Org: w.org, NewID: ids.Next, Now: time.Now,
+	w.records = record.New(record.Deps{DB: d, Apps: w.apps, Org: w.org, NewID: ids.Next, Now: w.now,
 		Ring: func(string, string) { w.rings.Add(1) }, Log: slog.New(slog.DiscardHandler)})
 	_, err := w.org.Bootstrap(ctx, "a password for the test")
 	must(t, err)
@@ -122,6 +124,13 @@ func newWorld(t testing.TB, d *db.DB) *world {
 	must(t, err)
 	w.publish(folder("store", nil))
 	return w
+}
+
+func (w *world) now() time.Time {
+	if w.slow.Load() {
+		w.late.Add(1)
+	}
+	return time.Now().Add(time.Duration(w.late.Load()) * time.Second)
 }
 
 func (w *world) publish(files fstest.MapFS) {
