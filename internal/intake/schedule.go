@@ -232,8 +232,11 @@ var dueTable = &db.Table{
 		{Name: "instance", Type: db.BigInt},
 		{Name: "reason", Type: db.Text, Size: 1000},
 	},
-	Key:     []string{"schedule", "due"},
-	Indexes: []db.Index{{Name: "schedule_due_pending", Columns: []string{"at"}, Where: "state = 'pending'"}},
+	Key: []string{"schedule", "due"},
+	Indexes: []db.Index{
+		{Name: "schedule_due_pending", Columns: []string{"at"}, Where: "state = 'pending'"},
+		{Name: "schedule_due_due", Columns: []string{"due"}},
+	},
 }
 
 // Schedule is a schedule with where it stands.

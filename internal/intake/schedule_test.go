@@ -186,11 +186,27 @@ func TestFailing(t *testing.T) {
 	if states("broken") != "failed" || states("away") != "pending" {
 		t.Errorf("broken %s, away %s", states("broken"), states("away"))
 	}
-	for range 12 {
-		w.set(w.clock().Add(2 * time.Minute))
-		must(t, n.Look(t.Context()))
+	w.set(w.clock().AddDate(0, 0, 91))
+	must(t, n.Sweep(t.Context()))
+	if runs, err := n.Runs(t.Context(), admin, "broken", 10); err != nil || len(runs) > 0 {
+		t.Errorf("kept: %+v, %v", runs, err)
 	}
-	if states("away") != "failed" {
-		t.Errorf("away for long: %s", states("away"))
+}
+
+// TestTriedTenTimes holds that what stays away fails at last.
+func TestTriedTenTimes(t *testing.T) {
+	w := newWorld(t, dbtest.Open(t, "sqlite"))
+	n := w.node(1, nil)
+	_, err := n.PutSchedule(t.Context(), admin, spec(t, "away", "0 * * * *", func(s *intake.ScheduleSpec) { s.Ticket.Kind = "away" }))
+	must(t, err)
+	w.set(w.clock().Add(time.Hour))
+	for range 12 {
+		must(t, n.Look(t.Context()))
+		w.set(w.clock().Add(2 * time.Minute))
+	}
+	runs, err := n.Runs(t.Context(), admin, "away", 10)
+	must(t, err)
+	if runs[0].State != "failed" {
+		t.Errorf("away for long: %+v", runs)
 	}
 }

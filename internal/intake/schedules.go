@@ -243,6 +243,16 @@ func (in *Intake) RunNow(ctx context.Context, by *org.Actor, name string) (r Run
 	})
 }
 
+// keptRuns is how long the due times of schedules are listed.
+const keptRuns = 90 * 24 * time.Hour
+
+// Sweep forgets due times that are long over.
+func (in *Intake) Sweep(ctx context.Context) (err error) {
+	defer errs.Wrap(&err, "intake.Sweep")
+	_, err = in.deps.DB.Exec(ctx, "DELETE FROM schedule_due WHERE due < ? AND state <> ?", db.Micros(in.now().Add(-keptRuns)), statePending)
+	return err
+}
+
 // ImportSchedules makes the schedules of an app's bundle the app's, named APP.NAME, in the transaction that
 // publishes it; own are the calendars that come with it. Those that are paused stay so.
 func (in *Intake) ImportSchedules(ctx context.Context, tx *db.Tx, by *org.Actor, app string, specs []ScheduleSpec, own map[string]*calendar.Calendar) (err error) {

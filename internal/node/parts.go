@@ -70,6 +70,9 @@ func (n *Node) sweep(ctx context.Context, _ cluster.Fence) {
 	if err := n.records.Sweep(ctx); err != nil && ctx.Err() == nil {
 		n.cfg.Log.Warn("sweep failed", "what", "imports", "err", err)
 	}
+	if err := n.intake.Sweep(ctx); err != nil && ctx.Err() == nil {
+		n.cfg.Log.Warn("sweep failed", "what", "due times", "err", err)
+	}
 	const batch = 1000
 	for {
 		gone, err := n.db.ForgetCommands(ctx, keepCommands, batch)
