@@ -165,6 +165,9 @@ func (p *player) account(e engine.Effect) error {
 		case engine.Entered: // an event sub-process may take the token of who threw the event
 			p.upset = p.upset || e.Node.Kind == bpmn.EventSubProcess
 		}
+		if e.What > engine.Cancelled { // it goes on
+			return nil
+		}
 		if e.What == engine.Entered {
 			p.started[e.Node.ID]++
 		} else if p.started[e.Node.ID]--; p.started[e.Node.ID] < 0 {

@@ -146,8 +146,10 @@ func (b *builder) task() (string, string) {
 
 func (b *builder) approval() (string, string) {
 	pick := func(of ...string) string { return of[b.Intn(len(of))] }
-	group := fmt.Sprintf(`<extensionElements><p:approval mode="%s" rule="%s" reject="%s" early="%s" returned="%s"/></extensionElements>`,
-		pick("parallel", "inTurn"), pick("all", "any", "60%", "2"), pick("rule", "first", "majority"), pick("true", "false"), pick("restart", "keep"))
+	group := fmt.Sprintf(`<extensionElements><p:approval mode="%s" rule="%s" reject="%s" early="%s" returned="%s"/>%s</extensionElements>`,
+		pick("parallel", "inTurn"), pick("all", "any", "60%", "2"), pick("rule", "first", "majority"), pick("true", "false"), pick("restart", "keep"),
+		pick("", `<p:sla due="PT5M"><p:level before="PT1M" do="warn"/><p:level do="transfer"/><p:level after="PT1M" do="pass"/></p:sla>`,
+			`<p:sla due="PT5M" each="true"><p:level do="escalate"/><p:level after="PT1M" do="reject"/></p:sla>`))
 	id := b.node("userTask", b.id("group"), group, fmt.Sprintf("p:candidateUsers=%q", pick("m1,m2", "m1,m2,m3,m4")), `xmlns:p="https://paceline.dev/bpmn/1.0"`)
 	b.tasks = append(b.tasks, id)
 	return id, id
