@@ -135,15 +135,6 @@ func refusedAs(t *testing.T, err error, kind errs.Kind) {
 	}
 }
 
-func within(t *testing.T, limit time.Duration, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(limit); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s", limit, what)
-		}
-	}
-}
-
 // buffer is a log.
 type buffer struct {
 	mu   sync.Mutex
