@@ -14,7 +14,7 @@ import (
 func TestAHostUsesTheDatabaseItsDataWereMovedTo(t *testing.T) {
 	cfg := Defaults()
 	cfg.Data = config.Dir(t.TempDir())
-	if _, err := Found(t.Context(), cfg, join.Founding{Name: "one", Advertise: "127.0.0.1"}); err != nil {
+	if _, _, err := Found(t.Context(), cfg, join.Founding{Name: "one", Advertise: "127.0.0.1"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := FollowMove(t.Context(), cfg, dbtest.DSN(t, "sqlite")); err == nil {
