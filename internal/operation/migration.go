@@ -153,9 +153,7 @@ func (s *Service) planProcess(ctx context.Context, m *moving, name string, used 
 			plan.Renew = append(plan.Renew, event)
 		}
 	}
-	for _, problem := range plan.Check(from, to) {
-		m.view.Problems = append(m.view.Problems, problem)
-	}
+	m.view.Problems = append(m.view.Problems, plan.Check(from, to)...)
 	for _, f := range plan.Fits(from, to) {
 		view.Elements = append(view.Elements, Fit{From: f.From, Name: f.Name, Kind: f.Tag, To: f.To, Why: f.Why, Chosen: f.Chosen})
 	}
