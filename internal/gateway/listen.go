@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/acme"
+
+	"github.com/paceline/paceline/internal/gateway/socket"
 )
 
 // front is the listeners and what serves the connections that they take. A connection is accepted,
@@ -142,7 +144,7 @@ func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config)
 			continue
 		}
 		pause = 0
-		c := f.crowd.enter(nc)
+		c := f.crowd.enter(socket.Wrap(nc))
 		if c == nil {
 			f.gateway.metrics.crowded.Inc()
 			nc.Close()

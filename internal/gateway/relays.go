@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/paceline/paceline/internal/gateway/socket"
 )
 
 // relays is the relays of a front. It ends them when the gateway stops, and those whose
@@ -37,7 +39,7 @@ func (f *front) relay(ctx context.Context, conn net.Conn, secure bool) {
 	if counted, ok := under.(*counted); ok {
 		under = counted.Conn
 	}
-	c.socket, _ = under.(*net.TCPConn)
+	c.socket = socket.TCP(under)
 	if !secure {
 		c.tcp = c.socket
 	}

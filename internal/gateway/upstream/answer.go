@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/gateway/http1"
+	"github.com/paceline/paceline/internal/gateway/socket"
 )
 
 // holdFor is how long an answer without a length may trickle before it is passed on as a
@@ -177,7 +178,7 @@ func (r *Response) Splice(client *net.TCPConn, pause time.Duration) (n int64, er
 		}
 		var m int64
 		if err == nil {
-			m, err = client.ReadFrom(&io.LimitedReader{R: c.net, N: min(c.left, spliced)})
+			m, err = client.ReadFrom(&io.LimitedReader{R: socket.TCP(c.net), N: min(c.left, spliced)})
 		}
 		n += m
 		if c.left -= m; m == 0 && err == nil {

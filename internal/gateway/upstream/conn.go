@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/gateway/http1"
+	"github.com/paceline/paceline/internal/gateway/socket"
 )
 
 // conn is one connection to a server. It is used by one exchange at a time; only cut may
@@ -115,7 +116,7 @@ func (c *conn) dial(ctx context.Context, timeout time.Duration) error {
 	case err != nil:
 		return err
 	}
-	c.net = nc
+	c.net = socket.Wrap(nc)
 	return nil
 }
 
