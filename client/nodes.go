@@ -55,6 +55,7 @@ type Node struct {
 	Name    string    `json:"name"`
 	Roles   []string  `json:"roles"`
 	Version string    `json:"version"`
+	Address string    `json:"address,omitempty"` // at which its role is reached
 	State   string    `json:"state"`
 	Cause   string    `json:"cause"`
 	Since   time.Time `json:"since"` // of the state
