@@ -3,8 +3,11 @@
 // server's death, hang or restart costs a client at most some waiting.
 //
 // It has three layers. http1 reads the frame of messages, strictly. upstream knows the
-// servers: health, choice, repeats, connections. This package is the front: listeners,
-// refusals, routes, headers, limits, log and metrics, on net/http for HTTP/1.1 and HTTP/2.
+// servers: health, choice, repeats, connections. This package is what stands before them:
+// listeners, refusals, routes, headers, limits, log and metrics. A visit is one request on
+// its way through; its client is one of two fronts: relay, our own for HTTP/1.1, and
+// standard, net/http, for HTTP/2 and as the measure that relay is held to. socket is how
+// both read and write.
 //
 // What always holds:
 //
