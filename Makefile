@@ -17,7 +17,7 @@ build: ## build bin/paceline
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/paceline ./cmd/paceline
 
 .PHONY: demo
-demo: build ## one server with sample apps and people; prints address and sign-in
+demo: build ## a whole cluster on this machine with sample apps and people; ARGS="--load 50 --plain"
 	@bin/paceline demo $(ARGS)
 
 .PHONY: run

@@ -42,8 +42,8 @@ var outside = map[string][]string{
 	"database/sql":                             {"db", "db/dbtest"},
 	"github.com/nats-io/nats.go":               {"bus"},
 	"github.com/nats-io/nats-server/v2/server": {"bus"},
-	"net/http": {"api", "node", "gateway", "blob", "connect"},
-	"os/exec":  {"agent", "connect/script", "db/dbtest"},
+	"net/http": {"api", "node", "gateway", "blob", "connect", "demo"},
+	"os/exec":  {"agent", "connect/script", "db/dbtest", "demo"},
 }
 
 // bucket names are places where everything ends up.

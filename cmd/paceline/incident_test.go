@@ -39,7 +39,7 @@ func TestIncidentsByCommand(t *testing.T) {
 		check(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
 	admin := newShell(t)
-	admin.must("paceline demo\n", "login", demo(t), "-u", "admin")
+	admin.must("paceline demo\n", "login", samples(t), "-u", "admin")
 	admin.must("", "app", "publish", folder)
 	var opened [2]struct{ ID, Number string }
 	for i := range opened {

@@ -28,7 +28,7 @@ type commands struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"How answers are printed: ${enum}."`
 
 	Serve serveCmd `cmd:"" help:"Run a server."`
-	Demo  demoCmd  `cmd:"" help:"Run a server with sample apps and people."`
+	Demo  demoCmd  `cmd:"" help:"Run a whole cluster on this machine, with sample apps and people."`
 
 	Start   startCmd   `cmd:"" help:"Run a host of a cluster, or one of its roles."`
 	Stop    stopCmd    `cmd:"" help:"Stop a host of a cluster, or one of its roles."`

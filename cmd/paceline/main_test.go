@@ -168,11 +168,11 @@ echo "${COMPREPLY[@]}"
 	}
 }
 
-// demo starts a server with the samples and gives its address. It ends with the test,
+// samples starts a server with the samples and gives its address. It ends with the test,
 // in good order.
-func demo(t *testing.T) string {
+func samples(t *testing.T) string {
 	t.Helper()
-	cmd := newShell(t).command("", "demo", "--listen", "127.0.0.1:0", "--data", t.TempDir())
+	cmd := newShell(t).command("", "serve", "--samples", "paceline demo", "--listen", "127.0.0.1:0", "--data", t.TempDir())
 	out, err := cmd.StdoutPipe()
 	check(t, err)
 	var log bytes.Buffer
@@ -197,7 +197,7 @@ func demo(t *testing.T) string {
 
 // TestTicketByCommand takes an incident from report to closed on the command line.
 func TestTicketByCommand(t *testing.T) {
-	address := demo(t)
+	address := samples(t)
 	as := func(login string) *shell {
 		sh := newShell(t)
 		sh.must("paceline demo\n", "login", address, "-u", login)
@@ -254,7 +254,7 @@ func TestTicketByCommand(t *testing.T) {
 
 // TestAdministrationByCommand publishes, rolls back and manages people.
 func TestAdministrationByCommand(t *testing.T) {
-	address := demo(t)
+	address := samples(t)
 	admin := newShell(t)
 	admin.must("paceline demo\n", "login", address, "-u", "admin")
 

@@ -16,7 +16,7 @@ func TestOperationsByCommand(t *testing.T) {
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:paceline="https://paceline.dev/bpmn/1.0" id="d" targetNamespace="test">
   <process id="tray" isExecutable="true"><startEvent id="start"/>` + step + `<endEvent id="end"/></process></definitions>`
 	admin := newShell(t)
-	admin.must("paceline demo\n", "login", demo(t), "-u", "admin")
+	admin.must("paceline demo\n", "login", samples(t), "-u", "admin")
 	publish := func(model string) {
 		t.Helper()
 		folder, files := t.TempDir(), maps.Clone(trays)

@@ -23,6 +23,7 @@ type serveFlags struct {
 
 type serveCmd struct {
 	serveFlags
+	Samples string `placeholder:"PASSWORD" help:"Publish the sample apps and make the sample people, who all have this password."`
 }
 
 // Run serves until it is told to stop.
@@ -31,7 +32,15 @@ func (s serveCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	if s.Samples != "" && cfg.Admin.Password == "" {
+		cfg.Admin.Password = s.Samples
+	}
 	return serve(ctx, cfg, func(n *node.Node) error {
+		if s.Samples != "" {
+			if err := n.Samples(ctx, s.Samples); err != nil {
+				return err
+			}
+		}
 		fmt.Fprintf(con.out, "Paceline %s serves http://%s\n", version, n.Addr())
 		if password := n.OneTimePassword(); password != "" {
 			fmt.Fprintf(con.out, "First sign-in: user admin, password %s (good for one sign-in)\n", password)
@@ -90,33 +99,4 @@ func (s serveFlags) config(con *console) (node.Config, error) {
 	cfg.Connect.Script.Command = []string{program, "script"}
 	cfg.Version, cfg.Log = version, slog.New(slog.NewJSONHandler(con.err, &slog.HandlerOptions{Level: level}))
 	return cfg, nil
-}
-
-type demoCmd struct {
-	serveFlags
-	Password string `default:"paceline demo" help:"Of the administrator and of every sample person."`
-}
-
-// Run serves the sample apps. Without --data everything is gone when it ends.
-func (d demoCmd) Run(ctx context.Context, con *console) (err error) {
-	if d.Data == "" {
-		if d.Data, err = os.MkdirTemp("", "paceline-demo-"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(d.Data)) }()
-	}
-	cfg, err := d.config(con)
-	if err != nil {
-		return err
-	}
-	cfg.Admin.Password = d.Password
-	return serve(ctx, cfg, func(n *node.Node) error {
-		if err := n.Samples(ctx, d.Password); err != nil {
-			return fmt.Errorf("samples: %w", err)
-		}
-		fmt.Fprintf(con.out, "Paceline %s serves http://%s\n", version, n.Addr())
-		fmt.Fprint(con.out, "Sign in as admin, or as one of the sample people: staff1, staff2, desk1, desk2, it-manager, sales-manager, hr1, finance1, buyer1, director.\n")
-		fmt.Fprintf(con.out, "Everybody's password: %s\n", d.Password)
-		return nil
-	})
 }

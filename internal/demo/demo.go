@@ -21,7 +21,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/paceline/paceline/internal/agent"
@@ -48,9 +47,6 @@ type Plan struct {
 type Cluster struct {
 	plan  Plan
 	Hosts []Host
-
-	mu     sync.Mutex
-	agents map[string]*exec.Cmd
 }
 
 // New makes a cluster that does not run. What a crashed one left in the directory is ended
@@ -63,7 +59,7 @@ func New(ctx context.Context, plan Plan) (c *Cluster, err error) {
 	if plan.DSN == "" {
 		plan.DSN = "sqlite:" + filepath.Join(plan.Dir, "paceline.db")
 	}
-	c = &Cluster{plan: plan, Hosts: hosts(plan.Dir, plan), agents: map[string]*exec.Cmd{}}
+	c = &Cluster{plan: plan, Hosts: hosts(plan.Dir, plan)}
 	if err := Clear(ctx, plan.Dir); err != nil {
 		return nil, err
 	}
@@ -86,7 +82,7 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 		}
 	}
 	for _, h := range c.Hosts[1:] { // the first runs: the others have joined by it
-		if err := c.StartHost(ctx, h); err != nil {
+		if err := h.Start(ctx, c.plan.Program, true); err != nil {
 			return err
 		}
 	}
@@ -106,10 +102,13 @@ func (c *Cluster) found(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.StartHost(ctx, first); err != nil {
+	if err := c.place(first); err != nil {
 		return err
 	}
-	return await(ctx, first.Name+" is ready", func() bool { return c.ready(ctx, first) })
+	if err := first.Start(ctx, c.plan.Program, true); err != nil {
+		return err
+	}
+	return first.Ready(ctx)
 }
 
 // join makes a host of the cluster, by a token as an administrator would hand it over.
@@ -147,15 +146,17 @@ func (c *Cluster) place(h Host) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePorts(1)
+	port, err := freePorts(2)
 	if err != nil {
 		return err
 	}
 	switch h.Role {
+	case config.RoleBooster:
+		file.Listen.BoosterHealth = loopback(port)
 	case config.RoleServer:
 		file.Listen.Server = loopback(port)
 	case config.RoleGateway:
-		file.Listen.Gateway = loopback(port)
+		file.Listen.Gateway, file.Listen.GatewayHealth = loopback(port), loopback(port+1)
 		if n := int(h.Name[len(h.Name)-1] - '1'); n < len(c.plan.Listen) {
 			file.Listen.Gateway = c.plan.Listen[n]
 		}
@@ -174,41 +175,17 @@ func (c *Cluster) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// StartHost starts a host's Agent, and thaws what was frozen. What runs goes on.
-func (c *Cluster) StartHost(_ context.Context, h Host) error {
-	if agent.Runs(h.Dir) {
-		if err := h.Thaw(); err != nil {
-			return err
-		}
-		return nil
-	}
-	cmd, err := h.startAgent(c.plan.Program)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	c.agents[h.Name] = cmd
-	c.mu.Unlock()
-	go func() { _ = cmd.Wait() }() // its end is seen by its lock
-	return nil
-}
-
 // Find is the host of a name.
-func (c *Cluster) Find(name string) (Host, error) { return find(c.Hosts, name) }
+func (c *Cluster) Find(name string) (Host, error) { return Find(c.Hosts, name) }
 
 // Ready waits until every host's role is ready.
 func (c *Cluster) Ready(ctx context.Context) error {
 	for _, h := range c.Hosts {
-		if err := await(ctx, h.Name+" is ready", func() bool { return c.ready(ctx, h) }); err != nil {
+		if err := h.Ready(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (c *Cluster) ready(ctx context.Context, h Host) bool {
-	r, err := h.role(ctx)
-	return err == nil && r.State == agent.Ready
 }
 
 // Gateways are the addresses that people use.

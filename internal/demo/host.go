@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,21 +38,29 @@ func hosts(dir string, p Plan) []Host {
 	return all
 }
 
-// startAgent starts the Agent, which starts the role. The Agent ends with this program,
-// and ends the role.
-func (h Host) startAgent(program string) (*exec.Cmd, error) {
+// Start starts the host's Agent, which starts the role, and lets go on what is frozen. An Agent that is
+// bound ends with this program, and ends the role.
+func (h Host) Start(ctx context.Context, program string, bound bool) error {
 	if agent.Runs(h.Dir) {
-		return nil, errs.New(errs.Conflict, "the Agent of %s runs", h.Name)
+		if err := h.Thaw(); err != nil {
+			return err
+		}
+		_, err := agent.Ask(ctx, h.Dir, agent.Order{Verb: agent.VerbStart})
+		return err
 	}
 	out, err := os.OpenFile(filepath.Join(string(h.Dir), "agent.out"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer out.Close()
 	cmd := exec.Command(program, "start", "--data", string(h.Dir))
 	cmd.Stdout, cmd.Stderr = out, out
-	endWithParent(cmd)
-	return cmd, cmd.Start()
+	detach(cmd, bound)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // how it ends is seen by its lock
+	return nil
 }
 
 // Status asks the Agent.
@@ -71,6 +80,32 @@ func (h Host) role(ctx context.Context) (agent.RoleStatus, error) {
 		}
 	}
 	return agent.RoleStatus{}, errs.New(errs.NotFound, "%s has no role %s", h.Name, h.Role)
+}
+
+// readyPatience is how long a role may take to be ready.
+const readyPatience = 60 * time.Second
+
+// Ready waits until the role is ready; the error says what it waits for.
+func (h Host) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
+	var last agent.RoleStatus
+	err := await(ctx, h.Name+" is ready", func() bool {
+		r, err := h.role(ctx)
+		if err == nil {
+			last = r
+		}
+		return err == nil && r.State == agent.Ready
+	})
+	switch {
+	case err == nil:
+		return nil
+	case last.Report != nil && last.Report.Waits != "":
+		return fmt.Errorf("%w: it waits for %s", err, last.Report.Waits)
+	case last.LastExit != nil:
+		return fmt.Errorf("%w: it ended with %s: %s", err, last.LastExit.How, strings.TrimSpace(last.LastExit.Output))
+	}
+	return err
 }
 
 // address is where the role listens, for one of its purposes; empty while it does not.
@@ -140,8 +175,8 @@ func await(ctx context.Context, what string, is func() bool) error {
 	return nil
 }
 
-// find is the host of a name, as people write it.
-func find(all []Host, name string) (Host, error) {
+// Find is the host of a name, as people write it.
+func Find(all []Host, name string) (Host, error) {
 	names := make([]string, 0, len(all))
 	for _, h := range all {
 		if h.Name == name {

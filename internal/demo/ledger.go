@@ -18,9 +18,8 @@ type Ledger struct {
 
 // page is what the ledger knows of one ticket.
 type page struct {
-	id       string // as answered; empty: the opening was not accepted
-	closed   bool   // its completion was accepted
-	requests int    // writes that were asked for
+	id     string // as answered; empty: the opening was not accepted
+	closed bool   // its completion was accepted
 }
 
 // Figures are what a load has met so far.

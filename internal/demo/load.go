@@ -110,10 +110,10 @@ func (l *Load) token(ctx context.Context, login string) (string, error) {
 func (l *Load) work(ctx context.Context, number int, p *person) {
 	pace := newPace(l.cfg, number)
 	for i := 0; pace.wait(ctx); i++ {
-		title := fmt.Sprintf("%s %d-%d", l.run, number, i)
+		title := fmt.Sprintf("%s-%d-%d", l.run, number, i)
 		l.Ledger.asked(title)
 		var opened client.Opened
-		if err := l.request(title+" open", true, func(ctx context.Context) (err error) {
+		if err := l.request(title+"-open", true, func(ctx context.Context) (err error) {
 			opened, err = p.staff.OpenTicket(ctx, incident(title))
 			return err
 		}); err != nil {
@@ -133,7 +133,7 @@ func (l *Load) work(ctx context.Context, number int, p *person) {
 		if !pace.wait(ctx) {
 			return
 		}
-		if err := l.request(title+" complete", true, func(ctx context.Context) error {
+		if err := l.request(title+"-complete", true, func(ctx context.Context) error {
 			_, err := p.desk.Complete(ctx, view.Steps[0].Task, client.Completion{Outcome: "reject", Note: "load"})
 			return err
 		}); err == nil {

@@ -5,7 +5,11 @@ import (
 	"syscall"
 )
 
-// endWithParent has the system end a process in good order when this program has died.
-func endWithParent(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
+// detach keeps the terminal's signals from a process. The system ends a bound one in good order when this
+// program has died.
+func detach(cmd *exec.Cmd, bound bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if bound {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
+	}
 }

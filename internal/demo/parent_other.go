@@ -4,5 +4,5 @@ package demo
 
 import "os/exec"
 
-// endWithParent does nothing here: what a crash leaves is ended by the next start.
-func endWithParent(*exec.Cmd) {}
+// detach does nothing here: what a crash leaves is ended by the next start.
+func detach(*exec.Cmd, bool) {}

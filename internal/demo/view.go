@@ -73,7 +73,7 @@ func (w *Watch) Look(ctx context.Context) Sight {
 }
 
 // lookPatience is how long an Agent may take to answer before it counts as silent.
-const lookPatience = 300 * time.Millisecond
+const lookPatience = time.Second
 
 func (h Host) look(ctx context.Context) (s HostSight, lease int64) {
 	s.Name = h.Name
@@ -121,6 +121,9 @@ func (s Sight) String() string {
 	if s.Load.Requests > 0 {
 		fmt.Fprintf(&b, "load %.0f requests/s; %d requests (%d writes), failed %d, moved to another gateway %d, longest %s\n",
 			s.PerSecond, s.Load.Requests, s.Load.Writes, s.Load.Failed, s.Load.Moved, s.Load.Longest.Round(time.Millisecond))
+	}
+	if s.Load.First != "" {
+		fmt.Fprintf(&b, "first failure: %s\n", s.Load.First)
 	}
 	return b.String()
 }
