@@ -18,8 +18,8 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,6 +39,8 @@ type Plan struct {
 	Boosters, Servers, Gateways int
 	// Listen are the addresses of the gateways; one that has none gets a free port.
 	Listen []string
+	// Network wires the hosts; nil: all are on this machine's loopback address.
+	Network *Network
 	// Report is told what happens; nil: nobody.
 	Report func(format string, args ...any)
 }
@@ -62,6 +64,15 @@ func New(ctx context.Context, plan Plan) (c *Cluster, err error) {
 	c = &Cluster{plan: plan, Hosts: hosts(plan.Dir, plan)}
 	if err := Clear(ctx, plan.Dir); err != nil {
 		return nil, err
+	}
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		if plan.Network == nil {
+			continue
+		}
+		if h.Space, h.Address, err = plan.Network.add(ctx, h.Name); err != nil {
+			return nil, err
+		}
 	}
 	return c, os.MkdirAll(plan.Dir, 0o700)
 }
@@ -93,12 +104,12 @@ func (c *Cluster) Start(ctx context.Context) (err error) {
 func (c *Cluster) found(ctx context.Context) error {
 	first := c.Hosts[0]
 	c.plan.Report("cluster init on %s", first.Name)
-	port, err := freePorts(3)
+	address, err := first.seat(3, busPort)
 	if err != nil {
 		return err
 	}
-	_, err = c.run(ctx, "cluster", "init", "--data", string(first.Dir), "--db", c.plan.DSN, "--name", first.Name,
-		"--advertise", loopback(port), "--role", string(first.Role))
+	_, err = c.run(ctx, first, "cluster", "init", "--data", string(first.Dir), "--db", c.plan.DSN, "--name", first.Name,
+		"--advertise", address[0], "--role", string(first.Role))
 	if err != nil {
 		return err
 	}
@@ -115,7 +126,7 @@ func (c *Cluster) found(ctx context.Context) error {
 func (c *Cluster) join(ctx context.Context, h Host) error {
 	c.plan.Report("join %s", h.Name)
 	first := c.Hosts[0]
-	text, err := c.run(ctx, "--output", "json", "token", "create", "--data", string(first.Dir), "--role", string(h.Role))
+	text, err := c.run(ctx, first, "--output", "json", "token", "create", "--data", string(first.Dir), "--role", string(h.Role))
 	if err != nil {
 		return err
 	}
@@ -129,12 +140,12 @@ func (c *Cluster) join(ctx context.Context, h Host) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePorts(3)
+	address, err := h.seat(3, busPort)
 	if err != nil {
 		return err
 	}
-	if _, err := c.run(ctx, "join", "--booster", known.Boosters[0], "--token", made.Token, "--data", string(h.Dir), "--name", h.Name,
-		"--advertise", loopback(port)); err != nil {
+	if _, err := c.run(ctx, h, "join", "--booster", known.Boosters[0], "--token", made.Token, "--data", string(h.Dir), "--name", h.Name,
+		"--advertise", address[0]); err != nil {
 		return err
 	}
 	return c.place(h)
@@ -146,17 +157,17 @@ func (c *Cluster) place(h Host) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePorts(2)
+	address, err := h.seat(2, rolePort)
 	if err != nil {
 		return err
 	}
 	switch h.Role {
 	case config.RoleBooster:
-		file.Listen.BoosterHealth = loopback(port)
+		file.Listen.BoosterHealth = address[0]
 	case config.RoleServer:
-		file.Listen.Server = loopback(port)
+		file.Listen.Server = address[0]
 	case config.RoleGateway:
-		file.Listen.Gateway, file.Listen.GatewayHealth = loopback(port), loopback(port+1)
+		file.Listen.Gateway, file.Listen.GatewayHealth = address[0], address[1]
 		if n := int(h.Name[len(h.Name)-1] - '1'); n < len(c.plan.Listen) {
 			file.Listen.Gateway = c.plan.Listen[n]
 		}
@@ -164,9 +175,9 @@ func (c *Cluster) place(h Host) error {
 	return config.SaveHost(h.Dir, file)
 }
 
-// run runs a command of the program and gives what it answers.
-func (c *Cluster) run(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, c.plan.Program, args...)
+// run runs a command of the program on a host and gives what it answers.
+func (c *Cluster) run(ctx context.Context, on Host, args ...string) ([]byte, error) {
+	cmd := on.command(ctx, c.plan.Program, args...)
 	var out, trouble bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &trouble
 	if err := cmd.Run(); err != nil {
@@ -262,6 +273,28 @@ func (h Host) end(ctx context.Context) error {
 func (h Host) over() bool {
 	_, err := h.processes(TheMachine)
 	return err != nil
+}
+
+// The first ports of what a host's role listens on, where the host has an address of its own.
+const (
+	busPort  = 5169
+	rolePort = 8100
+)
+
+// seat gives n addresses in a row for a host to listen on: from the port first on where the host
+// has an address of its own, else free ports.
+func (h Host) seat(n, first int) (addresses []string, err error) {
+	address := h.Address
+	if address == "" {
+		address = "127.0.0.1"
+		if first, err = freePorts(n); err != nil {
+			return nil, err
+		}
+	}
+	for i := range n {
+		addresses = append(addresses, net.JoinHostPort(address, strconv.Itoa(first+i)))
+	}
+	return addresses, nil
 }
 
 // freePorts finds n ports in a row that nobody listens on, and gives the first.

@@ -21,6 +21,10 @@ type Host struct {
 	Name string
 	Role config.Role
 	Dir  config.Dir
+
+	// In a Network: the namespace of the host and its address there.
+	Space, Address string
+	Env            []string // added to that of its processes
 }
 
 // hosts are those of a plan, in the order of their start. They are named by role and number.
@@ -53,7 +57,7 @@ func (h Host) Start(ctx context.Context, program string, bound bool) error {
 		return err
 	}
 	defer out.Close()
-	cmd := exec.Command(program, "start", "--data", string(h.Dir))
+	cmd := h.command(context.WithoutCancel(ctx), program, "start", "--data", string(h.Dir))
 	cmd.Stdout, cmd.Stderr = out, out
 	detach(cmd, bound)
 	if err := cmd.Start(); err != nil {
@@ -61,6 +65,16 @@ func (h Host) Start(ctx context.Context, program string, bound bool) error {
 	}
 	go func() { _ = cmd.Wait() }() // how it ends is seen by its lock
 	return nil
+}
+
+// command is a command to be run on the host.
+func (h Host) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	if h.Space != "" {
+		program, args = inSpace(h.Space, program, args)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), h.Env...)
+	return cmd
 }
 
 // Status asks the Agent.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -35,6 +36,9 @@ type LoadConfig struct {
 	Rate     float64  // requests a second of all people together; 0: as fast as they can
 	// Patience is how long one request may take with all its repeats; 30 s.
 	Patience time.Duration
+	// Attempt is how long one gateway may take to answer before the client goes to the next,
+	// as it does when a whole gateway is away and no packet says so; 5 s.
+	Attempt time.Duration
 }
 
 // person opens as staff and completes as the service desk.
@@ -50,8 +54,11 @@ func NewLoad(cfg LoadConfig) *Load {
 	if cfg.Patience == 0 {
 		cfg.Patience = 30 * time.Second
 	}
+	if cfg.Attempt == 0 {
+		cfg.Attempt = 5 * time.Second
+	}
 	run := "load-" + strings.ToLower(rand.Text()[:8])
-	return &Load{cfg: cfg, run: run, Ledger: newLedger(run), gates: &gates{addresses: cfg.Gateways, patience: cfg.Patience}}
+	return &Load{cfg: cfg, run: run, Ledger: newLedger(run), gates: newGates(cfg)}
 }
 
 // Start signs the sample people in and lets them work.
@@ -200,9 +207,15 @@ func completions(ctx context.Context, c *client.Client, ticket string) (n int, e
 // broken connection goes to the next one, unchanged: its key is why that is safe.
 type gates struct {
 	addresses []string
-	patience  time.Duration
 	first     atomic.Int64 // the gateway that answered last
-	inner     http.Transport
+	inner     *http.Transport
+}
+
+func newGates(cfg LoadConfig) *gates {
+	dial := net.Dialer{Timeout: cfg.Attempt}
+	return &gates{addresses: cfg.Gateways, inner: &http.Transport{
+		DialContext: dial.DialContext, ResponseHeaderTimeout: cfg.Attempt, MaxIdleConnsPerHost: 2 * cfg.People,
+	}}
 }
 
 type movedKey struct{}
@@ -225,11 +238,16 @@ func (g *gates) RoundTrip(req *http.Request) (*http.Response, error) {
 		send := req.Clone(req.Context())
 		send.URL.Host, send.Host = g.addresses[i], g.addresses[i]
 		res, err := g.inner.RoundTrip(send)
-		if err == nil {
+		switch {
+		case err != nil:
+			failed = err
+		case attempt > 0 && res.StatusCode == http.StatusConflict && res.Header.Get("Retry-After") != "":
+			res.Body.Close() // what an earlier attempt began is not over
+			failed = errors.New(res.Status)
+		default:
 			g.first.Store(i)
 			return res, nil
 		}
-		failed = err
 	}
 	return nil, errors.Join(failed, req.Context().Err())
 }

@@ -83,3 +83,30 @@ func gone(t *testing.T, dir string) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+func TestRestart(t *testing.T) {
+	for kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			o := Options{Fsync: true}
+			if kind == "postgres" {
+				o.Listen = "127.0.0.1"
+			}
+			s := Own(t, kind, o)
+			dsn, _, err := s.Create(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := OpenDSN(t, dsn)
+			before, err := d.Incarnation(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Restart(); err != nil {
+				t.Fatal(err)
+			}
+			if after, err := OpenDSN(t, dsn).Incarnation(t.Context()); err != nil || after != before {
+				t.Errorf("%q before, %q after: %v", before, after, err)
+			}
+		})
+	}
+}

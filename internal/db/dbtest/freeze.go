@@ -3,8 +3,10 @@ package dbtest
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -50,4 +52,32 @@ func (s *Server) signal(sig syscall.Signal) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// Restart ends the server at once, as a crash does, starts it again and returns when it
+// answers.
+func (s *Server) Restart() error {
+	before := descendants(s.cmd.Process.Pid)
+	if _, err := s.stdin.Write([]byte("again\n")); err != nil {
+		return err
+	}
+	for end := time.Now().Add(10 * time.Second); slices.ContainsFunc(before, runs); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return errors.New("the server does not end")
+		}
+	}
+	return s.ready(30 * time.Second)
+}
+
+func runs(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// open takes a free port at a host and lets everybody in who can reach it.
+func (s *Server) open(data, host string) error {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return err
+	}
+	s.tcp = l.Addr().String()
+	l.Close()
+	return os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte("local all all trust\nhost all all all trust\n"), 0o600)
 }

@@ -21,6 +21,9 @@ import (
 // Options of a server.
 type Options struct {
 	Fsync bool // commits reach the disk; for benchmarks, and tests that kill the server
+	// Listen is an address at which the server is reached beside its socket, on a free port, by
+	// whoever can: PostgreSQL only. Empty: the socket only.
+	Listen string
 }
 
 // Server is a running database server.
@@ -28,7 +31,8 @@ type Server struct {
 	kind   kind
 	dir    string
 	cmd    *exec.Cmd
-	stdin  io.Closer // the server ends when this closes, which our death does too
+	tcp    string         // host:port; empty: the socket only
+	stdin  io.WriteCloser // the server ends when this closes, which our death does too
 	serial atomic.Int64
 }
 
@@ -39,12 +43,12 @@ type kind struct {
 	user     string   // to run as when we are root
 	signal   string   // that ends the server at once
 
-	files   func(programs []string, dir string) *exec.Cmd                        // makes an empty data directory
-	command func(programs []string, data, dir string, o Options) (args []string) // runs the server
-	admin   func(dir string) (driver, dsn string)                                // to create databases with
-	create  string                                                               // statement, with the name for %s
+	files   func(programs []string, dir string) *exec.Cmd                              // makes an empty data directory
+	command func(programs []string, data string, s *Server, o Options) (args []string) // runs the server
+	admin   func(s *Server) (driver, dsn string)                                       // to create databases with
+	create  string                                                                     // statement, with the name for %s
 	drop    string
-	dsn     func(dir, database string) string
+	dsn     func(s *Server, database string) string
 }
 
 var kinds = map[string]kind{"postgres": postgresKind, "mariadb": mariadbKind}
@@ -84,22 +88,32 @@ func Start(name string, o Options) (*Server, error) {
 
 // supervise runs the server until its own standard input ends, then ends the server
 // and removes its files.
+// Each line that it reads ends the server too, and starts it again.
 const supervise = `dir=$1 signal=$2; shift 2
-"$@" >"$dir/log" 2>&1 </dev/null & pid=$!
-read -r _
-kill -"$signal" $pid; wait $pid; rm -rf "$dir"`
+again=yes
+while [ $again = yes ]; do
+  "$@" >>"$dir/log" 2>&1 </dev/null & pid=$!
+  read -r _ || again=no
+  kill -"$signal" $pid; wait $pid
+done
+rm -rf "$dir"`
 
 func (s *Server) start(template string, programs []string, who *syscall.Credential, o Options) error {
 	data := filepath.Join(s.dir, "data")
 	if err := copyTree(template, data); err != nil {
 		return err
 	}
+	if o.Listen != "" {
+		if err := s.open(data, o.Listen); err != nil {
+			return err
+		}
+	}
 	if who != nil {
 		if err := giveTo(s.dir, who); err != nil {
 			return err
 		}
 	}
-	args := append([]string{"-c", supervise, "sh", s.dir, s.kind.signal}, s.kind.command(programs, data, s.dir, o)...)
+	args := append([]string{"-c", supervise, "sh", s.dir, s.kind.signal}, s.kind.command(programs, data, s, o)...)
 	s.cmd = exec.Command("/bin/sh", args...)
 	s.cmd.Dir = s.dir
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: who}
@@ -115,7 +129,7 @@ func (s *Server) start(template string, programs []string, who *syscall.Credenti
 
 // ready waits until the server answers.
 func (s *Server) ready(limit time.Duration) error {
-	pool, err := sql.Open(s.kind.admin(s.dir))
+	pool, err := sql.Open(s.kind.admin(s))
 	if err != nil {
 		return err
 	}
@@ -141,11 +155,11 @@ func (s *Server) Create(ctx context.Context) (dsn string, drop func(context.Cont
 	if err := s.admin(ctx, fmt.Sprintf(s.kind.create, name)); err != nil {
 		return "", nil, err
 	}
-	return s.kind.dsn(s.dir, name), func(ctx context.Context) error { return s.admin(ctx, fmt.Sprintf(s.kind.drop, name)) }, nil
+	return s.kind.dsn(s, name), func(ctx context.Context) error { return s.admin(ctx, fmt.Sprintf(s.kind.drop, name)) }, nil
 }
 
 func (s *Server) admin(ctx context.Context, text string) error {
-	pool, err := sql.Open(s.kind.admin(s.dir))
+	pool, err := sql.Open(s.kind.admin(s))
 	if err != nil {
 		return err
 	}
