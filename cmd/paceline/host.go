@@ -19,6 +19,22 @@ import (
 // supervised is set in the environment of processes that an Agent runs.
 const supervised = "PACELINE_SUPERVISED"
 
+// testSkew is a variable for tests of clocks that go wrong: how far the clock of a role is ahead of
+// the machine's, as 1500ms or -1h.
+const testSkew = "PACELINE_TEST_CLOCK_SKEW"
+
+// skewed is a clock that is off by so much; nil when nothing is said.
+func skewed(by string) (func() time.Time, error) {
+	if by == "" {
+		return nil, nil
+	}
+	d, err := time.ParseDuration(by)
+	if err != nil {
+		return nil, errs.New(errs.Invalid, "%s: %w", testSkew, err)
+	}
+	return func() time.Time { return time.Now().Add(d) }, nil
+}
+
 // hostFlags name a host of a cluster by its data directory.
 type hostFlags struct {
 	Data string `default:"data" placeholder:"DIR" help:"Data directory of the host; ./data when left out."`
@@ -98,6 +114,9 @@ func runRole(ctx context.Context, con *console, dir config.Dir, role config.Role
 	}
 	cfg, err := node.ForHost(dir, role)
 	if err != nil {
+		return err
+	}
+	if cfg.Now, err = skewed(os.Getenv(testSkew)); err != nil {
 		return err
 	}
 	if cfg.Life, err = agent.Begin(dir, role, version); err != nil {

@@ -45,6 +45,9 @@ type Config struct {
 	Life   *agent.Life  `yaml:"-"` // where the process reports; nil: nobody asks
 	// LoseBus makes every message of the bus get lost: for tests.
 	LoseBus bool `yaml:"-"`
+	// Now is the node's clock; nil: time.Now. What it measures by itself, such as timeouts, it
+	// measures with the real one.
+	Now func() time.Time `yaml:"-"`
 
 	Version string       `yaml:"-"` // of the program
 	Log     *slog.Logger `yaml:"-"`
@@ -82,6 +85,9 @@ func (c *Config) roles() []string {
 func (c *Config) complete() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Drain <= 0 {
 		return errs.New(errs.Invalid, "drain has to be more than 0").WithCure("leave it out for 20s")

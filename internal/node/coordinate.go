@@ -35,7 +35,7 @@ func (n *Node) coordinate(ctx context.Context) (err error) {
 		cluster.DatabaseCheck(n.db),
 		cluster.SchemaCheck(n.db, migrations()),
 		cluster.DiskCheck(string(cfg.Data), leastDisk),
-		cluster.ClockCheck(n.db, time.Now, mostSkew),
+		cluster.ClockCheck(n.db, n.cfg.Now, mostSkew),
 		cluster.Check{Name: "member", Run: n.placed},
 	)
 	return nil

@@ -65,5 +65,5 @@ func atDatabase(ctx context.Context, cfg Config, do func(join.Deps, *org.Org) er
 
 // hosts is what people do with the cluster's hosts.
 func (n *Node) hosts() *join.Cluster {
-	return join.NewCluster(join.Deps{DB: n.db, Audit: n.org.Audit, Ring: n.ring, Now: time.Now})
+	return join.NewCluster(join.Deps{DB: n.db, Audit: n.org.Audit, Ring: n.ring, Now: n.cfg.Now})
 }

@@ -33,7 +33,7 @@ func (n *Node) makeIntake() error {
 	}
 	n.intake = intake.New(intake.Deps{
 		DB: n.db, NewID: n.member.NewID, Open: n.openFor, Message: n.process.Correlate, Post: n.process.Post, Signal: n.process.RaiseSignal,
-		Calendar: n.calendarFor, Audit: n.org.Audit, Vault: vault, Now: time.Now, Log: n.cfg.Log,
+		Calendar: n.calendarFor, Audit: n.org.Audit, Vault: vault, Now: n.cfg.Now, Log: n.cfg.Log,
 	})
 	n.intakeLoop = service.NewLoop(lookEvery, n.watching("schedules", n.intake.Look))
 	return nil

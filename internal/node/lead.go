@@ -50,7 +50,7 @@ func (n *Node) makeBooster() error {
 	}
 	n.join = join.NewBooster(
 		join.BoosterConfig{Listen: listen, Settings: join.Settings{DSN: cfg.DB.DSN, Secret: cfg.Secret}, Version: cfg.Version},
-		join.BoosterDeps{DB: n.db, ID: n.id, Audit: n.org.Audit, Cut: n.busServer.Cut, Ring: n.bus.Ring, Now: time.Now, Log: cfg.Log},
+		join.BoosterDeps{DB: n.db, ID: n.id, Audit: n.org.Audit, Cut: n.busServer.Cut, Ring: n.bus.Ring, Now: cfg.Now, Log: cfg.Log},
 	)
 	n.lease.Lead("members", n.answerMembers)
 	n.lease.Lead("table", n.keepTable)
@@ -112,7 +112,7 @@ func (n *Node) hearBeat(m bus.Message, epoch int64) (bus.Pulse, error) {
 	if n.lead.note(b) {
 		n.lead.look()
 	}
-	return bus.Pulse{Leader: n.cfg.Name, Epoch: epoch, Wall: time.Now()}, nil
+	return bus.Pulse{Leader: n.cfg.Name, Epoch: epoch, Wall: n.cfg.Now()}, nil
 }
 
 // renew signs a host's request for a new certificate.
@@ -178,7 +178,7 @@ func (n *Node) keepTable(term context.Context, fence cluster.Fence) service.Serv
 			}
 			return
 		}
-		table := tableOf(nodes, time.Now())
+		table := tableOf(nodes, n.cfg.Now())
 		if !n.lead.adopt(table, uint64(fence.Epoch)<<24, &count) {
 			return
 		}

@@ -62,7 +62,7 @@ func (n *Node) makeBusServer() (*bus.Server, error) {
 func (n *Node) beat() bus.Beat {
 	b := bus.Beat{
 		Node: n.cfg.Name, Host: n.cfg.Host.Name, Role: string(n.cfg.Role), Version: n.cfg.Version,
-		State: string(cluster.Ready), Address: n.advertised(), Wall: time.Now(),
+		State: string(cluster.Ready), Address: n.advertised(), Wall: n.cfg.Now(),
 	}
 	b.Zone, _ = b.Wall.Zone()
 	if n.member != nil {

@@ -131,7 +131,7 @@ func (n *Node) makeNode(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.member = cluster.New(cluster.Config{Name: cfg.Name, Roles: cfg.roles(), Version: cfg.Version, Address: n.advertised}, n.db, time.Now, cfg.Log)
+	n.member = cluster.New(cluster.Config{Name: cfg.Name, Roles: cfg.roles(), Version: cfg.Version, Address: n.advertised}, n.db, cfg.Now, cfg.Log)
 	if cfg.Role != alone {
 		if err := n.makeBus(); err != nil {
 			return err
@@ -155,7 +155,7 @@ func (n *Node) makeNode(ctx context.Context) (err error) {
 
 // makeUseCases makes what people and programs ask for, and the door to it.
 func (n *Node) makeUseCases() (err error) {
-	cfg, now, log := n.cfg, time.Now, n.cfg.Log
+	cfg, now, log := n.cfg, n.cfg.Now, n.cfg.Log
 	if n.connect, err = connect.New(cfg.Connect, connect.Deps{Now: now, Log: log}); err != nil {
 		return err
 	}
