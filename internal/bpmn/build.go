@@ -75,6 +75,7 @@ func (p *parser) definitions(root *element) {
 		}
 	}
 	p.rules(root)
+	p.schemaRules(root, shapes()["definitions"])
 }
 
 func (p *parser) build(root *element) {

@@ -2,6 +2,7 @@ package bpmn
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -232,6 +233,25 @@ var invalid = []struct{ name, src, want string }{
 	{"global conversation", plain(pools("") + `<globalConversation id="gc"><choreographyRef>ch</choreographyRef></globalConversation>`), "refers to a choreography"},
 	{"lane of nothing", plain(`<laneSet id="ls"><lane id="l"><flowNodeRef>no</flowNodeRef></lane></laneSet>` + around("a", "a", `<task id="a"/>`)), "the lane holds"},
 
+	{"unknown element", plain(around("a", "a", `<task id="a"/><emailTask id="m"/>`)), "no element emailTask"},
+	{"element of another place", plain(around("a", "a", `<task id="a"><startEvent id="s2"/></task>`)), "a startEvent is not allowed in a task"},
+	{"foreign element outside extensions", plain(around("a", "a", `<task id="a"/><note xmlns="urn:x"/>`)), "of another namespace"},
+	{"order", plain(around("a", "a", `<task id="a"/><laneSet id="ls"/>`)), "the laneSet must stand before the flowElement"},
+	{"order in a node", plain(around("a", "a", `<task id="a"><documentation>d</documentation></task>`)), "the documentation must stand before the outgoing"},
+	{"second child", plain(around("c", "c", `<intermediateCatchEvent id="c">`+strings.Replace(timerOf("timeDuration", "PT1S"), "</timer", "<timeDuration"+formal+">PT1S</timeDuration></timer", 1)+`</intermediateCatchEvent>`)), "a second timeDuration"},
+	{"child missing", plain(around("a", "a", `<task id="a"><ioSpecification><inputSet/></ioSpecification></task>`)), "the ioSpecification has no outputSet"},
+	{"unknown attribute", plain(around("a", "a", `<task id="a" assignee="ann"/>`)), "the task has no attribute assignee"},
+	{"attribute of the formal expression", plain(around("g", "g", `<exclusiveGateway id="g"/><sequenceFlow id="x" sourceRef="g" targetRef="e"><conditionExpression language="x">a</conditionExpression></sequenceFlow>`)), "no attribute language"},
+	{"attribute missing", plain(`<interface id="i2"><operation id="o2" name="o"><inMessageRef>msg</inMessageRef></operation></interface><process id="p">` + around("a", "a", `<task id="a"/>`) + `</process>`), "the interface has no name"},
+	{"no boolean", plain(around("a", "a", `<task id="a" isForCompensation="yes"/>`)), `"yes" is no boolean`},
+	{"no integer", plain(around("a", "a", `<task id="a" startQuantity="two"/>`)), `"two" is no integer`},
+	{"no word of the list", plain(around("g", "g", `<exclusiveGateway id="g" gatewayDirection="Sideways"/><sequenceFlow id="x" sourceRef="g" targetRef="e"/>`)), "is none of Unspecified, Converging"},
+	{"id that is no name", plain(around("a", "a", `<task id="a"/><dataObject id="1 2"/>`)), "is no name"},
+	{"reference that is no name", plain(around("a", "a", `<callActivity id="a" calledElement="a b"/>`)), "is no QName"},
+	{"prefix of nothing", plain(around("a", "a", `<task id="a"/><dataObject id="do" itemSubjectRef="x:y"/>`)), "which no xmlns:x declares"},
+	{"text between elements", plain(around("a", "a", `<task id="a"/>then`)), "text directly inside the process"},
+	{"elements in a reference", plain(`<process id="p">` + around("a", "a", `<task id="a"/>`) + `</process><partnerRole id="pr"><participantRef><text/></participantRef></partnerRole>`), "has no elements inside"},
+
 	{"decision twice", dmnFile(`<decision id="d"><literalExpression><text>1</text></literalExpression></decision><decision id="d"><literalExpression><text>1</text></literalExpression></decision>`), "is there twice"},
 	{"hit policy", dmnFile(`<decision id="d"><decisionTable hitPolicy="LUCKY"><output name="x"/></decisionTable></decision>`), "hit policy"},
 	{"rule too short", dmnFile(`<decision id="d"><decisionTable><input><inputExpression><text>a</text></inputExpression></input><output name="x"/><rule><outputEntry><text>1</text></outputEntry></rule></decisionTable></decision>`), "0 of 1 inputs"},
@@ -357,6 +377,26 @@ func TestMisplacedFlow(t *testing.T) {
 	p := d.Process("p")
 	if len(p.Flows) != 1 || len(p.Node("q").Inner.Flows) != 1 || len(p.Node("a").Out) != 1 {
 		t.Errorf("outside %d, inside %d", len(p.Flows), len(p.Node("q").Inner.Flows))
+	}
+}
+
+// TestLenientSchema holds that of a file written for an engine only unknown names and values are told, as warnings.
+func TestLenientSchema(t *testing.T) {
+	src := strings.Replace(plain(`<startEvent id="s"/><task id="a" colour="red" isForCompensation="no"><extensionElements/><documentation>d</documentation><glyph/></task><laneSet id="1"/>`+
+		`<sequenceFlow id="f" sourceRef="s" targetRef="a"/>`), "<definitions", `<definitions xmlns:camunda="http://camunda.org/schema/1.0/bpmn"`, 1)
+	d, err := Parse([]byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, p := range d.Problems {
+		if p.Rule == schemaRule {
+			told = append(told, p.Message)
+		}
+	}
+	want := []string{"the task has no attribute colour", `the isForCompensation "no" is no boolean`, "there is no element glyph in a task"}
+	if !slices.Equal(told, want) {
+		t.Errorf("%q", told)
 	}
 }
 
