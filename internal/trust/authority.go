@@ -120,6 +120,7 @@ func (a *Authority) Issue(r Request, kind Kind, now time.Time, life time.Duratio
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: r.Name, OrganizationalUnit: []string{string(kind)}, Organization: a.cert.Subject.Organization},
 		NotBefore:    now.Add(-backdated), NotAfter: now.Add(life),
+		DNSNames:    []string{r.Name}, // for other programs, such as curl; hosts go by the subject
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}

@@ -3,11 +3,12 @@ package trust
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"strings"
 
 	"github.com/paceline/paceline/internal/errs"
 )
 
-// ServerTLS is for what a Booster offers to hosts: a caller has to have a certificate of the
+// ServerTLS is for what is offered to hosts: a caller has to have a certificate of the
 // cluster that is not revoked.
 func (id *Identity) ServerTLS() *tls.Config { return id.mutual(Booster, Host) }
 
@@ -17,6 +18,24 @@ func (id *Identity) ClientTLS() *tls.Config { return id.mutual(Booster) }
 
 // RouteTLS is for both ends of connections between Boosters.
 func (id *Identity) RouteTLS() *tls.Config { return id.mutual(Booster) }
+
+// PeerTLS is for calling any host of the cluster. ServerName, where a copy of it has one, is
+// the name of the host that has to be at the other end. Handshakes are resumed where the
+// other end allows it, and are checked all the same.
+func (id *Identity) PeerTLS() *tls.Config {
+	c := id.mutual(Booster, Host)
+	c.SessionTicketsDisabled, c.ClientSessionCache = false, tls.NewLRUClientSessionCache(0)
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		if err := id.check(state, []Kind{Booster, Host}); err != nil {
+			return err
+		}
+		if name := state.PeerCertificates[0].Subject.CommonName; state.ServerName != "" && name != state.ServerName {
+			return errs.New(errs.Denied, "the host %s answers there, and not %s", name, state.ServerName)
+		}
+		return nil
+	}
+	return c
+}
 
 // OpenTLS is for callers who have no certificate yet: they see who answers, and prove by
 // other means that they may ask.
@@ -85,6 +104,13 @@ func (id *Identity) check(state tls.ConnectionState, kinds []Kind) error {
 		}
 	}
 	return errs.New(errs.Denied, "the certificate of %s is for a %s, which may not do this", leaf.Subject.CommonName, kindOf(leaf))
+}
+
+// IsRefusal says whether a handshake failed as the other end, which was found to be of the
+// cluster, holds our certificate for revoked. An expired one, a wrong clock and a foreign
+// authority are told apart by their alerts (RFC 8446 section 6.2).
+func IsRefusal(err error) bool {
+	return err != nil && strings.HasSuffix(err.Error(), "remote error: tls: bad certificate")
 }
 
 func verify(leaf *x509.Certificate, pool *x509.CertPool) error {
