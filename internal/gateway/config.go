@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,8 @@ type Config struct {
 	Drain     Drain    `yaml:"drain"`
 	Table     Table    `yaml:"table"`
 
-	AccessTo io.Writer `yaml:"-"` // gets the access log; nil: standard error
+	AccessTo io.Writer   `yaml:"-"` // gets the access log; nil: standard error
+	Servers  *tls.Config `yaml:"-"` // for all connections to servers; nil: cleartext
 }
 
 // Front is who reads and answers requests of HTTP/1.1. HTTP/2 is net/http's in any case.

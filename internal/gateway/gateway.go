@@ -182,7 +182,7 @@ func (g *Gateway) adopt(ctx context.Context, t Table) error {
 			pools[name] = p
 			continue
 		}
-		p := upstream.NewPool(name, cfg, g.log)
+		p := upstream.NewPool(name, cfg, g.cfg.Servers, g.log)
 		if g.running {
 			failed = append(failed, p.Start(ctx))
 		}

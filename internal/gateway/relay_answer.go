@@ -87,7 +87,7 @@ func (c *relay) stream(v *visit, resp *upstream.Response) {
 		if done || c.broken {
 			return
 		}
-		if c.tcp != nil && length >= 0 {
+		if c.tcp != nil && length >= 0 && resp.Spliceable() {
 			n, err := resp.Splice(c.tcp, c.front.gateway.cfg.Limits.WritePause)
 			c.writeBy = time.Time{}
 			if v.bytes += n; err != nil {

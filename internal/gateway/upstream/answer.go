@@ -161,6 +161,9 @@ func (r *Response) Next() (data []byte, done bool, err error) {
 	return data, done, err
 }
 
+// Spliceable says whether Splice can be used: not where the server's bytes are encrypted.
+func (r *Response) Spliceable() bool { return socket.TCP(r.conn.net) != nil }
+
 // spliced is how much is moved between two looks at the deadlines.
 const spliced = 64 << 10
 

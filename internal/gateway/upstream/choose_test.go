@@ -16,7 +16,7 @@ func still(cfg Config, weights ...int) (*Pool, *time.Time) {
 	for i, w := range weights {
 		cfg.Servers = append(cfg.Servers, ServerConfig{Address: fmt.Sprintf("10.0.0.%d:80", i+1), Weight: w})
 	}
-	p := NewPool("app", cfg, slog.New(slog.DiscardHandler))
+	p := NewPool("app", cfg, nil, slog.New(slog.DiscardHandler))
 	now := time.Unix(1e9, 0)
 	p.now = func() time.Time { return now }
 	for _, s := range p.servers {
@@ -258,7 +258,7 @@ func TestARequestThatIsChosenAsItsServerDiesGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	p := NewPool("app", Config{Servers: []ServerConfig{{Address: ln.Addr().String()}}}, slog.New(slog.DiscardHandler))
+	p := NewPool("app", Config{Servers: []ServerConfig{{Address: ln.Addr().String()}}}, nil, slog.New(slog.DiscardHandler))
 	s := p.servers[0]
 	s.is(Ready, "", 0, false)
 	j := &journey{pool: p, req: &Request{Method: "GET", Head: []byte("GET / HTTP/1.1\r\n\r\n"), Repeat: true, Timeouts: Timeouts{}.OrDefault()}}

@@ -34,6 +34,7 @@ type Config struct {
 // ServerConfig is one server of a pool.
 type ServerConfig struct {
 	Address string `yaml:"address"`          // host:port
+	Host    string `yaml:"host,omitempty"`   // that its certificate has to name, where the pool is secure; any
 	Weight  int    `yaml:"weight,omitempty"` // 1
 	Drain   bool   `yaml:"drain,omitempty"`  // finish what runs, take nothing new
 }

@@ -2,7 +2,9 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -32,6 +34,7 @@ type conn struct {
 
 	mu      sync.Mutex
 	net     net.Conn // nil while connecting
+	wire    net.Conn // what net writes to: itself, or the socket under TLS
 	abandon context.CancelFunc
 	kind    kind
 	caller  *Caller
@@ -62,8 +65,8 @@ func (c *conn) cutNow(why error) {
 		return
 	}
 	c.why = why
-	if c.net != nil {
-		c.net.Close()
+	if c.wire != nil {
+		c.wire.Close() // and no word of farewell, which might have to wait
 	} else if c.abandon != nil {
 		c.abandon()
 	}
@@ -104,20 +107,37 @@ func (c *conn) dial(ctx context.Context, timeout time.Duration) error {
 	}
 	c.abandon = cancel
 	c.mu.Unlock()
-	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", c.server.address)
+	nc, wire, err := c.server.connect(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.why != nil:
 		if err == nil {
-			nc.Close()
+			wire.Close()
 		}
 		return c.why
 	case err != nil:
 		return err
 	}
-	c.net = socket.Wrap(nc)
+	c.net, c.wire = nc, wire
 	return nil
+}
+
+// connect makes a connection, and a secure one where the pool is; wire is the socket of it.
+func (s *Server) connect(ctx context.Context) (nc, wire net.Conn, err error) {
+	if nc, err = (&net.Dialer{}).DialContext(ctx, "tcp", s.address); err != nil {
+		return nil, nil, err
+	}
+	wire = socket.Wrap(nc)
+	if s.tls == nil {
+		return wire, wire, nil
+	}
+	secure := tls.Client(wire, s.tls)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		wire.Close()
+		return nil, nil, fmt.Errorf("TLS: %w", err)
+	}
+	return secure, wire, nil
 }
 
 // coarse is how late a deadline may be, so that it need not be set for each message.
@@ -292,8 +312,8 @@ func (c *conn) reusable() bool {
 // close ends the connection and gives its buffer back.
 func (c *conn) close() {
 	c.mu.Lock()
-	if c.net != nil {
-		c.net.Close()
+	if c.wire != nil {
+		c.wire.Close()
 	}
 	c.mu.Unlock()
 	if c.buf != nil {

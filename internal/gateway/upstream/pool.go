@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"slices"
@@ -14,6 +15,7 @@ import (
 // servers that say so.
 type Pool struct {
 	name string
+	tls  *tls.Config // nil: the servers speak cleartext
 	log  *slog.Logger
 	now  func() time.Time
 
@@ -29,9 +31,11 @@ type Pool struct {
 	closed  bool
 }
 
-// NewPool makes a pool. Probing begins with Start.
-func NewPool(name string, cfg Config, log *slog.Logger) *Pool {
-	p := &Pool{name: name, log: log, now: time.Now, change: make(chan struct{})}
+// NewPool makes a pool. Probing begins with Start. With a secure configuration all
+// connections to the servers are TLS, those of probes too; it gets the server's Host as its
+// ServerName.
+func NewPool(name string, cfg Config, secure *tls.Config, log *slog.Logger) *Pool {
+	p := &Pool{name: name, tls: secure, log: log, now: time.Now, change: make(chan struct{})}
 	p.adopt(cfg)
 	p.budget = float64(p.config().Budget.Burst)
 	for _, sc := range p.config().Servers {
@@ -96,7 +100,7 @@ func (p *Pool) Apply(ctx context.Context, cfg Config) error {
 	var failed []error
 	var reports []func() // for when the lock is free
 	for _, sc := range cfg.Servers {
-		i := slices.IndexFunc(gone, func(s *Server) bool { return s.address == sc.Address && !reprobe })
+		i := slices.IndexFunc(gone, func(s *Server) bool { return s.address == sc.Address && s.host == sc.Host && !reprobe })
 		if i < 0 {
 			s := newServer(p, sc)
 			if p.running {

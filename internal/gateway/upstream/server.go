@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,8 @@ type Server struct {
 	pool    *Pool
 	address string
 	id      string // what a cookie says instead of the address
+	host    string
+	tls     *tls.Config // nil: none
 
 	// Guarded by pool.mu.
 	weight   int
@@ -58,7 +61,11 @@ type Server struct {
 func (s *Server) Address() string { return s.address }
 
 func newServer(p *Pool, cfg ServerConfig) *Server {
-	s := &Server{pool: p, address: cfg.Address, id: serverID(cfg.Address), found: Unknown, busy: make(map[*conn]struct{})}
+	s := &Server{pool: p, address: cfg.Address, id: serverID(cfg.Address), host: cfg.Host, found: Unknown, busy: make(map[*conn]struct{})}
+	if p.tls != nil {
+		s.tls = p.tls.Clone()
+		s.tls.ServerName = cfg.Host
+	}
 	s.configure(cfg)
 	s.prober.server = s
 	s.loop = service.NewLoop(p.config().Probe.Every, s.prober.probe)
@@ -176,7 +183,7 @@ func (s *Server) take(fresh bool) *conn {
 		s.busy[c] = struct{}{}
 		s.mu.Unlock()
 		c.buf = buffers.Get().(*[bufSize]byte)
-		if age := time.Since(c.since); age < s.pool.config().IdleTimeout && (age < 10*time.Millisecond || stillOpen(c.net)) {
+		if age := time.Since(c.since); age < s.pool.config().IdleTimeout && (age < 10*time.Millisecond || stillOpen(c.wire)) {
 			return c
 		}
 		s.release(c, false)
