@@ -6,13 +6,15 @@ import (
 )
 
 // await leaves an activity waiting, with its boundary events armed. Those of a looped
-// activity are armed once, for the whole.
+// activity are armed once, for the whole, and those of one that is tried again were when it began.
 func (r *run) await(a *activation) error {
-	a.phase = waiting
-	if a.loop > 0 {
-		return nil
+	if a.loop == 0 && !a.armed {
+		if err := r.armBoundary(a); err != nil {
+			return err
+		}
 	}
-	return r.armBoundary(a)
+	a.phase = waiting
+	return nil
 }
 
 func (r *run) armBoundary(a *activation) error {

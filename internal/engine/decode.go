@@ -206,6 +206,7 @@ func (d *decoder) activation() *activation {
 	}
 	if parts&hasIncident != 0 {
 		a.incident = &incident{id: d.int(), at: point(d.tag()), code: d.text(), message: d.text(), work: d.bool()}
+		a.armed = a.incident.work // also where that was not kept yet
 	}
 	if parts&hasDetour != 0 {
 		a.detour = d.detour()
@@ -220,6 +221,7 @@ func (d *decoder) activation() *activation {
 	if parts&hasClock != 0 {
 		a.clock = &clock{due: d.int(), stands: d.bool(), left: d.int(), reached: d.uint32()}
 	}
+	a.armed = a.armed || parts&isArmed != 0
 	if (a.phase == stuck) != (a.incident != nil) || a.phase > over {
 		d.fail()
 	}

@@ -148,13 +148,14 @@ const (
 	hasDetour
 	hasBallot
 	hasClock
+	isArmed
 )
 
 func (a *activation) parts() uint64 {
 	return bit(len(a.vars) > 0, hasVars) | bit(a.task != nil, hasTask) | bit(a.body != nil, hasBody) |
 		bit(len(a.arrived) > 0, hasArrived) | bit(len(a.later) > 0, hasLater) | bit(len(a.undo) > 0, hasUndo) |
 		bit(len(a.pending) > 0, hasPending) | bit(a.incident != nil, hasIncident) | bit(a.detour != nil, hasDetour) |
-		bit(a.body != nil && a.body.ballot != nil, hasBallot) | bit(a.clock != nil, hasClock)
+		bit(a.body != nil && a.body.ballot != nil, hasBallot) | bit(a.clock != nil, hasClock) | bit(a.armed, isArmed)
 }
 
 func bit(has bool, part uint64) uint64 {

@@ -34,6 +34,7 @@ func (r *run) stick(a *activation, at point, err error) {
 	}
 	r.tellEntered(a)
 	r.closeWork(a, at == leaving)
+	a.armed = a.armed || a.phase != arriving && a.phase != stuck
 	a.phase = stuck
 	a.incident = &incident{id: r.env.NewID(), at: at, code: f.code, message: f.text}
 	r.effects = append(r.effects, OpenIncident{Incident: a.incident.id, Node: a.node.Node, Code: f.code, Message: f.text})

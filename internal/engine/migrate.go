@@ -285,7 +285,7 @@ func (n *node) armedBy() []*node {
 
 // arms reports whether the activation has its event armed where it is now.
 func (a *activation) arms(event *node) bool {
-	waits := a.phase == waiting || a.phase == holding || a.phase == stuck && (a.incident.work || a.incident.at == leaving)
+	waits := a.phase == waiting || a.phase == holding || a.phase == stuck && a.armed
 	switch {
 	case !waits:
 		return false

@@ -60,6 +60,7 @@ type activation struct {
 	incident *incident
 	detour   *detour // it was returned to: where to go when it is done
 	clock    *clock  // of a user task or approval group with an SLA
+	armed    bool    // it stuck after its boundary events were armed, which they stay
 
 	// Only within a Step, and set by bind.
 	node    *node

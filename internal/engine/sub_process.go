@@ -35,7 +35,7 @@ func (r *run) openScope(a *activation) error {
 	}
 	a.phase = holding
 	if err := r.armEvents(a); err != nil {
-		r.disarm(a)
+		r.disarmEvents(a)
 		return err
 	}
 	return nil

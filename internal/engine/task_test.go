@@ -304,3 +304,46 @@ func TestBuiltInNames(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// What fails is tried again within the same activity: its reminder was sent and is not sent again, and
+// its deadline counts from when it began, also where another attempt fails before it waits.
+func TestBoundaryEventsAreArmedOnce(t *testing.T) {
+	g := play(t, compile(t, `<callActivity id="work" calledElement="${process}"/>
+		<boundaryEvent id="remind" attachedToRef="work" cancelActivity="false"><timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition></boundaryEvent>
+		<boundaryEvent id="late" attachedToRef="work"><timerEventDefinition><timeDuration>PT9H</timeDuration></timerEventDefinition></boundaryEvent>
+		<boundaryEvent id="called" attachedToRef="work"><messageEventDefinition messageRef="m"/></boundaryEvent>
+		<userTask id="reminder"/><userTask id="escalate"/><userTask id="answer"/>
+		<sequenceFlow id="f1" sourceRef="start" targetRef="work"/><sequenceFlow id="f2" sourceRef="remind" targetRef="reminder"/>
+		<sequenceFlow id="f3" sourceRef="late" targetRef="escalate"/><sequenceFlow id="f4" sourceRef="called" targetRef="answer"/>`), feel.Vars{"process": "sub"})
+	armed := func(want string) {
+		t.Helper()
+		var all []string
+		for _, a := range g.state.Armed() {
+			all = append(all, a.Element)
+		}
+		if got := fmt.Sprint(all); got != want {
+			t.Fatalf("armed are %s, not %s", got, want)
+		}
+	}
+	armed("[remind late called]")
+	deadline := g.state.Armed()[1].ID
+	g.must(engine.TimerFired{Timer: g.state.Armed()[0].ID})
+	g.wantOpen("[reminder]")
+
+	fail := func() engine.ID {
+		g.must(engine.ChildFinished{Call: g.state.Waiting()[0].ID, How: engine.EndFailed, Message: "no connection"})
+		return effect[engine.OpenIncident](g).Incident
+	}
+	incident := fail()
+	armed("[late called]")
+	g.must(engine.VariablesSet{Vars: feel.Vars{"process": ""}})
+	g.must(engine.Retry{Incident: incident})
+	incident = effect[engine.OpenIncident](g).Incident
+	g.must(engine.VariablesSet{Vars: feel.Vars{"process": "sub"}})
+	g.must(engine.Retry{Incident: incident})
+	armed("[late called]")
+	g.must(engine.Retry{Incident: fail()})
+	g.must(engine.TimerFired{Timer: deadline})
+	armed("[]")
+	g.wantOpen("[reminder escalate]")
+}
