@@ -10,7 +10,7 @@ import (
 // Notice tells somebody of a ticket and asks for nothing.
 type Notice struct {
 	ID      string    `json:"id"`
-	Kind    string    `json:"kind"` // cc, urge
+	Kind    string    `json:"kind"` // cc, urge, warn, escalate
 	Ticket  string    `json:"ticket"`
 	Number  string    `json:"number"`
 	Title   string    `json:"title"`
@@ -19,7 +19,8 @@ type Notice struct {
 	Author  Person    `json:"author"` // id 0: the process itself
 	At      time.Time `json:"at"`
 	Read    time.Time `json:"read"` // zero until it is read
-	Body    string    `json:"body"`
+	Body    string    `json:"body"` // what its author said; of warn and escalate the due time
+	Text    string    `json:"text"` // a sentence in the language of who reads it
 }
 
 // Notices lists what the user was told, newest first: what is unread, or all of it.

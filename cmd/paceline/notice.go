@@ -39,11 +39,19 @@ func (l noticeListCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	return con.print(list, func(t *table) {
-		t.head = []string{"NOTICE", "KIND", "TICKET", "TITLE", "TO", "FROM", "AT", "READ"}
+		t.head = []string{"NOTICE", "KIND", "TICKET", "TITLE", "TO", "FROM", "AT", "READ", "TEXT"}
 		for _, n := range list.Items {
-			t.add(n.ID, n.Kind, n.Number, n.Title, n.To.Name, n.Author.Name, when(n.At), when(n.Read))
+			t.add(n.ID, n.Kind, n.Number, n.Title, n.To.Name, n.Author.Name, when(n.At), when(n.Read), said(n))
 		}
 	})
+}
+
+// said is the notice's sentence, with what its author added.
+func said(n client.Notice) string {
+	if n.Author.ID == "0" || n.Body == "" {
+		return n.Text
+	}
+	return n.Text + " " + n.Body
 }
 
 type noticeReadCmd struct {

@@ -16,6 +16,8 @@ func TestPeopleReadTheirOwnLanguage(t *testing.T) {
 	}})
 	must(t, err)
 	w.until(opened.ID, "with the superior", func(v client.TicketView) bool { return len(v.Steps) == 1 && v.Steps[0].Element == "approve" })
+	_, err = w.as("staff1").Urge(t.Context(), opened.ID, "")
+	must(t, err)
 	boss := w.token("sales-manager", "admin")
 	choose := func(lang string) {
 		if got := w.send("PUT", "/api/v1/me/language", `{"lang":"`+lang+`"}`, "Authorization", "Bearer "+boss); got.status != 200 {
@@ -23,11 +25,11 @@ func TestPeopleReadTheirOwnLanguage(t *testing.T) {
 		}
 	}
 	choose("")
-	for accept, want := range map[string][4]string{
-		"":                 {"Approve the leave", "Leave request", "Kind of leave", "Annual leave"},
-		"ja-JP,en;q=0.5":   {"休暇を承認する", "休暇申請", "休暇の種類", "年次有給休暇"},
-		"fr":               {"Approve the leave", "Leave request", "Kind of leave", "Annual leave"},
-		"zh-Hant-HK,en-US": {"核准請假", "請假單", "假別", "特休"},
+	for accept, want := range map[string][5]string{
+		"":                 {"Approve the leave", "Leave request", "Kind of leave", "Annual leave", "Sample Staff 1 asks you to go on with it."},
+		"ja-JP,en;q=0.5":   {"休暇を承認する", "休暇申請", "休暇の種類", "年次有給休暇", "Sample Staff 1 さんから対応の催促が届きました。"},
+		"fr":               {"Approve the leave", "Leave request", "Kind of leave", "Annual leave", "Sample Staff 1 asks you to go on with it."},
+		"zh-Hant-HK,en-US": {"核准請假", "請假單", "假別", "特休", "Sample Staff 1 請您儘快處理。"},
 	} {
 		headers := []string{"Authorization", "Bearer " + boss}
 		if accept != "" {
@@ -37,6 +39,7 @@ func TestPeopleReadTheirOwnLanguage(t *testing.T) {
 			"/api/v1/inbox?queue=mine":     {want[0], want[1]},
 			"/api/v1/tickets/" + opened.ID: {want[0], want[1], want[2], want[3]},
 			"/api/v1/catalogue":            {want[1]},
+			"/api/v1/inbox/notices":        {want[4]},
 		} {
 			got := w.send("GET", path, "", headers...)
 			for _, word := range words {

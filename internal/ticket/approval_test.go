@@ -263,7 +263,7 @@ func TestNotices(t *testing.T) {
 		must(t, err)
 		again, err := w.tickets.ReadNotice(ctx, w.as("buyer1"), copied.ID)
 		must(t, err)
-		if read.Read.IsZero() || !again.Read.Equal(read.Read) || len(unread("buyer1")) != 0 {
+		if read.Text != "Sample Staff 1 sends you a copy." || read.Read.IsZero() || !again.Read.Equal(read.Read) || len(unread("buyer1")) != 0 {
 			t.Errorf("read %+v, then %+v", read, again)
 		}
 		_, err = w.tickets.Show(ctx, w.as("buyer1"), opened.ID)

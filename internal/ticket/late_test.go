@@ -2,6 +2,7 @@ package ticket_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -104,7 +105,7 @@ func TestLateTask(t *testing.T) {
 		for login, kind := range map[string]string{"desk1": "warn", "it-manager": "escalate"} {
 			page, err := w.tickets.Notices(t.Context(), w.as(login), true, 0, 10)
 			must(t, err)
-			if len(page.Items) != 1 || page.Items[0].Kind != kind || page.Items[0].Element != "check" || page.Items[0].Body == "" {
+			if len(page.Items) != 1 || page.Items[0].Kind != kind || page.Items[0].Element != "check" || page.Items[0].Body == "" || !strings.Contains(page.Items[0].Text, "“Check”") {
 				t.Errorf("%s was told %+v", login, page.Items)
 			}
 		}

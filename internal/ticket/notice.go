@@ -25,7 +25,10 @@ type Notice struct {
 	Author  Person    `json:"author" doc:"id 0: the process itself"`
 	At      time.Time `json:"at"`
 	Read    time.Time `json:"read,omitzero" doc:"when they read it; absent until then"`
-	Body    string    `json:"body,omitempty"`
+	Body    string    `json:"body,omitempty" doc:"what its author said; of warn and escalate the due time"`
+	Text    string    `json:"text" doc:"a sentence for people, in the language of who reads it"`
+
+	definition db.ID
 }
 
 // The kinds of notices.
@@ -64,12 +67,12 @@ var notices = &db.Table{
 	},
 }
 
-const noticeColumns = "SELECT n.id, n.kind, n.ticket, k.number, k.title, n.element, n.recipient, n.author, n.at, n.read_at, n.body FROM notice n JOIN ticket k ON k.id = n.ticket "
+const noticeColumns = "SELECT n.id, n.kind, n.ticket, k.number, k.title, n.element, n.recipient, n.author, n.at, n.read_at, n.body, i.definition FROM notice n JOIN ticket k ON k.id = n.ticket JOIN instance i ON i.id = n.ticket "
 
 func (s *Service) scanNotice(row db.Scanner) (n Notice, err error) {
 	var to, author db.ID
 	var at, read int64
-	err = row.Scan(&n.ID, &n.Kind, &n.Ticket, &n.Number, &n.Title, &n.Element, &to, &author, &at, &read, &n.Body)
+	err = row.Scan(&n.ID, &n.Kind, &n.Ticket, &n.Number, &n.Title, &n.Element, &to, &author, &at, &read, &n.Body, &n.definition)
 	n.To, n.Author, n.At = s.person(to), s.person(author), db.Time(at)
 	if read != 0 {
 		n.Read = db.Time(read)
@@ -239,14 +242,22 @@ func (s *Service) Notices(ctx context.Context, actor *org.Actor, all bool, befor
 	}
 	b.add(" ORDER BY n.id DESC {limit}", limit+1)
 	found, err := db.All(ctx, s.db, s.scanNotice, b.text, b.args...)
-	return pageOf(found, limit, func(last Notice) string { return last.ID.String() }), err
+	if err != nil {
+		return page, err
+	}
+	page = pageOf(found, limit, func(last Notice) string { return last.ID.String() })
+	return page, s.sayNotices(ctx, actor, page.Items)
 }
 
 // NoticesOf lists who was told of a ticket, oldest first, and when they read it.
 func (s *Service) NoticesOf(ctx context.Context, actor *org.Actor, ticket, after db.ID, limit int) (page Page[Notice], err error) {
 	defer errs.Wrap(&err, "ticket.NoticesOf")
-	return listBeside(ctx, s, actor, ticket, s.scanNotice, func(n Notice) db.ID { return n.ID },
+	page, err = listBeside(ctx, s, actor, ticket, s.scanNotice, func(n Notice) db.ID { return n.ID },
 		noticeColumns+"WHERE n.ticket = ? AND n.id > ? ORDER BY n.id {limit}", after, limit)
+	if err != nil {
+		return page, err
+	}
+	return page, s.sayNotices(ctx, actor, page.Items)
 }
 
 // ReadNotice keeps that the actor has read a notice; the first time counts.
@@ -255,15 +266,24 @@ func (s *Service) ReadNotice(ctx context.Context, actor *org.Actor, id db.ID) (n
 	if err := actor.Require(org.OpenTickets); err != nil {
 		return n, err
 	}
-	n, err = db.Do(ctx, s.db, func(ctx context.Context, tx *db.Tx) (n Notice, err error) {
-		at := db.Micros(s.now())
-		if _, err := tx.Exec(ctx, "UPDATE notice SET read_at = ? WHERE id = ? AND recipient = ? AND read_at = 0", at, id, actor.ID); err != nil {
+	found, err := s.scanNotice(s.db.QueryRow(ctx, noticeColumns+"WHERE n.id = ? AND n.recipient = ?", id, actor.ID))
+	if errors.Is(err, db.ErrNoRows) {
+		err = errs.New(errs.NotFound, "there is no notice %s for you", id).WithCure("look at your notices again")
+	}
+	if err != nil {
+		return n, err
+	}
+	said := []Notice{found}
+	if err := s.sayNotices(ctx, actor, said); err != nil {
+		return n, err
+	}
+	n, err = db.Do(ctx, s.db, func(ctx context.Context, tx *db.Tx) (Notice, error) {
+		n, read := said[0], int64(0)
+		if _, err := tx.Exec(ctx, "UPDATE notice SET read_at = ? WHERE id = ? AND recipient = ? AND read_at = 0", db.Micros(s.now()), id, actor.ID); err != nil {
 			return n, err
 		}
-		n, err = s.scanNotice(tx.QueryRow(ctx, noticeColumns+"WHERE n.id = ? AND n.recipient = ?", id, actor.ID))
-		if errors.Is(err, db.ErrNoRows) {
-			err = errs.New(errs.NotFound, "there is no notice %s for you", id)
-		}
+		err := tx.QueryRow(ctx, "SELECT n.read_at FROM notice n WHERE n.id = ?", id).Scan(&read)
+		n.Read = db.Time(read)
 		return n, err
 	})
 	if err == nil {
