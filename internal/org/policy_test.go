@@ -7,14 +7,14 @@ import (
 	"github.com/paceline/paceline/internal/errs"
 )
 
-var permissions = []Permission{OpenTickets, ReadTasks, WorkTasks, ReadAllTickets, RepairTickets, ReadRecords, WriteRecords, ReadAllRecords, WorkJobs, ReadApps, WriteApps, ReadOrg, WriteOrg, ReadAudit, ReadSystem, WriteSystem, OwnAccount}
+var permissions = []Permission{OpenTickets, ReadTasks, WorkTasks, ReadAllTickets, RepairTickets, SendMessages, ReadRecords, WriteRecords, ReadAllRecords, WorkJobs, ReadApps, WriteApps, ReadOrg, WriteOrg, ReadAudit, ReadSystem, WriteSystem, OwnAccount}
 
 // The whole matrix, spelled out: a change of the policy has to be made twice.
 func TestPolicyMatrix(t *testing.T) {
 	may := map[string][]Permission{
 		RoleAdmin:    permissions,
-		RoleBuilder:  {OpenTickets, ReadTasks, WorkTasks, RepairTickets, ReadRecords, WriteRecords, ReadApps, WriteApps, ReadOrg, OwnAccount},
-		RoleOperator: {OpenTickets, ReadTasks, WorkTasks, ReadAllTickets, RepairTickets, ReadRecords, WriteRecords, ReadAllRecords, ReadApps, ReadOrg, ReadSystem, OwnAccount},
+		RoleBuilder:  {OpenTickets, ReadTasks, WorkTasks, RepairTickets, SendMessages, ReadRecords, WriteRecords, ReadApps, WriteApps, ReadOrg, OwnAccount},
+		RoleOperator: {OpenTickets, ReadTasks, WorkTasks, ReadAllTickets, RepairTickets, SendMessages, ReadRecords, WriteRecords, ReadAllRecords, ReadApps, ReadOrg, ReadSystem, OwnAccount},
 		RoleAuditor:  {ReadAllTickets, ReadRecords, ReadAllRecords, ReadApps, ReadOrg, ReadAudit, ReadSystem, OwnAccount},
 		RoleStaff:    {OpenTickets, ReadTasks, WorkTasks, ReadRecords, WriteRecords, ReadOrg, OwnAccount},
 		RoleWorker:   {WorkJobs, OwnAccount},
