@@ -27,6 +27,7 @@ const (
 type Listener struct {
 	server *Server
 	listen string
+	guard  func(net.Listener) net.Listener // nil: none
 
 	open atomic.Bool // requests are taken
 
@@ -37,8 +38,10 @@ type Listener struct {
 }
 
 // NewListener makes the service for an address such as 127.0.0.1:8100; port 0 takes a
-// free one.
-func NewListener(s *Server, listen string) *Listener { return &Listener{server: s, listen: listen} }
+// free one. guard, if given, decides who gets in; its connections may be TLS.
+func NewListener(s *Server, listen string, guard func(net.Listener) net.Listener) *Listener {
+	return &Listener{server: s, listen: listen, guard: guard}
+}
 
 // Start takes requests.
 func (l *Listener) Start(ctx context.Context) error {
@@ -61,6 +64,10 @@ func (l *Listener) Listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", l.listen, err)
 	}
+	address := ln.Addr()
+	if l.guard != nil {
+		ln = l.guard(ln)
+	}
 	srv := &http.Server{
 		Handler:           http.HandlerFunc(l.serve),
 		ReadHeaderTimeout: headerTimeout,
@@ -71,7 +78,7 @@ func (l *Listener) Listen(ctx context.Context) error {
 	}
 	srv.RegisterOnShutdown(l.server.events.close)
 	srv.RegisterOnShutdown(l.server.stopServing)
-	l.http, l.address, l.ended = srv, ln.Addr(), make(chan struct{})
+	l.http, l.address, l.ended = srv, address, make(chan struct{})
 	go func(ended chan struct{}) {
 		defer close(ended)
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

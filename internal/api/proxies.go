@@ -37,7 +37,8 @@ func (p proxies) trusted(addr netip.Addr) bool {
 }
 
 // client is the address a request came from, without the port: behind trusted proxies
-// the last one that they did not add for each other.
+// the last one that they did not add for each other. Who has shown a certificate is a
+// gateway of the cluster, whose word is taken.
 func (p proxies) client(r *http.Request) string {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -45,12 +46,13 @@ func (p proxies) client(r *http.Request) string {
 	}
 	addr := at.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && p.trusted(addr); i-- {
+	known := r.TLS != nil && len(r.TLS.PeerCertificates) > 0
+	for i := len(hops) - 1; i >= 0 && (known || p.trusted(addr)); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
 		}
-		addr = hop.Unmap()
+		addr, known = hop.Unmap(), false
 	}
 	return addr.String()
 }

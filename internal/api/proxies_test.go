@@ -1,6 +1,8 @@
 package api
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/http"
 	"testing"
 )
@@ -28,6 +30,14 @@ func TestOnlyTrustedProxiesAreBelieved(t *testing.T) {
 		if got := p.client(r); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+	r := &http.Request{RemoteAddr: "203.0.113.9:4711", Header: http.Header{"X-Forwarded-For": {"198.51.100.2, 198.51.100.1"}}, TLS: &tls.ConnectionState{}}
+	if got := p.client(r); got != "203.0.113.9" {
+		t.Errorf("TLS without a certificate: %s", got)
+	}
+	r.TLS.PeerCertificates = []*x509.Certificate{{}}
+	if got := p.client(r); got != "198.51.100.1" {
+		t.Errorf("a host of the cluster: %s", got)
 	}
 	if _, err := parseProxies([]string{"the gateway"}); err == nil {
 		t.Error("a name was taken for an address")

@@ -42,14 +42,12 @@ type BoosterDeps struct {
 type Booster struct {
 	cfg   BoosterConfig
 	deps  BoosterDeps
-	watch *service.Loop
+	watch *Watch
 	sweep *service.Loop
 	brake *brake
 
 	mu   sync.Mutex // guards door
 	door *door      // nil: closed
-
-	revoked map[string]bool // serials that have been cut off; the watch's own
 }
 
 // JoinAddress is where a Booster that hosts reach at this address lets machines join: two ports on.
@@ -73,11 +71,8 @@ func NewBooster(cfg BoosterConfig, deps BoosterDeps) *Booster {
 	if cfg.Life == 0 {
 		cfg.Life = trust.Life
 	}
-	if cfg.Look == 0 {
-		cfg.Look = time.Second
-	}
-	b := &Booster{cfg: cfg, deps: deps, brake: newBrake(deps.Now), revoked: map[string]bool{}}
-	b.watch = service.NewLoop(cfg.Look, b.look)
+	b := &Booster{cfg: cfg, deps: deps, brake: newBrake(deps.Now)}
+	b.watch = NewWatch(deps.DB, deps.ID, cfg.Look, deps.Cut, deps.Log)
 	b.sweep = service.NewLoop(sweepEvery, b.forget)
 	return b
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/paceline/paceline/internal/errs"
 )
 
-// Told is what a host is told of itself and of the Boosters; it goes into its host file.
+// Told is what a host is told of itself and of the others; it goes into its files.
 type Told struct {
 	Roles    []config.Role `json:"roles"`
 	Boosters []string      `json:"boosters"` // host:port, the primary first
+	Revoked  []string      `json:"revoked"`  // serials of certificates that nobody is to accept
 }
 
 // Tell reads it. A host that is not in the cluster, any more, is errs.NotFound.
@@ -26,7 +27,11 @@ func Tell(ctx context.Context, q db.Queryer, host string) (t Told, err error) {
 		return t, errs.New(errs.NotFound, "the host %s is not in the cluster", host).WithCure("let it join again with a new token")
 	}
 	t.Roles = all[at].Roles
-	t.Boosters, err = boosters(ctx, q)
+	if t.Boosters, err = boosters(ctx, q); err != nil {
+		return t, err
+	}
+	out, err := revoked(ctx, q)
+	t.Revoked = serialsOf(out)
 	return t, err
 }
 

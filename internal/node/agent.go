@@ -35,6 +35,7 @@ type Agent struct {
 	*agent.Agent
 	cfg      AgentConfig
 	host     *config.Host
+	id       *trust.Identity
 	bus      *bus.Client
 	teller   *teller
 	self     presence
@@ -65,13 +66,12 @@ func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 	if a.host, err = config.LoadHost(cfg.Data); err != nil {
 		return nil, err
 	}
-	id, err := trust.Open(cfg.Data)
-	if err != nil {
+	if a.id, err = trust.Open(cfg.Data); err != nil {
 		return nil, err
 	}
 	a.teller = newTeller(cfg.Log)
 	met := make(chan struct{}, 1)
-	a.bus, err = bus.New(bus.Config{Identity: id, Boosters: a.host.Boosters, Beat: a.beat, Changed: func(_ string, ok bool) {
+	a.bus, err = bus.New(bus.Config{Identity: a.id, Boosters: a.host.Boosters, Beat: a.beat, Changed: func(_ string, ok bool) {
 		if ok {
 			a.teller.connected()
 			select {
@@ -108,7 +108,7 @@ func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 	a.services.Add("roles", a.Agent)
 	a.services.Add("double watch", service.NewLoop(doubleEvery, a.watchDouble))
 	a.services.Add("follow", follow)
-	a.services.Add("certificate", trust.NewRenewal(id, 0, a.sign, time.Now, cfg.Log))
+	a.services.Add("certificate", trust.NewRenewal(a.id, 0, a.sign, time.Now, cfg.Log))
 	return a, nil
 }
 
@@ -246,6 +246,9 @@ func (a *Agent) follow(ctx context.Context) {
 			a.cfg.Log.Warn("cannot learn what the cluster says of this host", "node", a.host.Name, "err", err)
 		}
 		return
+	}
+	if err := a.id.Revoke(told.Revoked); err != nil {
+		a.cfg.Log.Warn("cannot keep which certificates are revoked", "node", a.host.Name, "err", err)
 	}
 	host, err := config.LoadHost(a.cfg.Data)
 	if err == nil && (!slices.Equal(host.Roles, told.Roles) || !slices.Equal(host.Boosters, told.Boosters)) && len(told.Boosters) > 0 {

@@ -34,6 +34,7 @@ func (n *Node) makeGateway() error {
 	cfg.Listen = cmp.Or(host.Listen.Gateway, cfg.Listen)
 	cfg.Admin = cmp.Or(host.Listen.GatewayHealth, cfg.Admin)
 	cfg.State = cmp.Or(cfg.State, filepath.Join(string(n.cfg.Data), "gateway"))
+	cfg.Servers = n.id.PeerTLS()
 	var err error
 	if cfg.AccessLog {
 		if n.access, err = agent.OpenLog(filepath.Join(n.cfg.Data.Logs(), "access.log"), agent.LogSize, agent.LogKeep); err != nil {

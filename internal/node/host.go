@@ -27,9 +27,6 @@ func ForHost(dir config.Dir, role config.Role) (cfg Config, err error) {
 	switch role {
 	case config.RoleServer:
 		cfg.Listen = cmp.Or(host.Listen.Server, ":8100")
-		if len(cfg.Proxies) == 0 {
-			cfg.Proxies = []string{"127.0.0.1", "::1"} // the host's own gateway
-		}
 	case config.RoleBooster:
 		cfg.Listen = cmp.Or(host.Listen.BoosterHealth, "127.0.0.1:5172")
 	case config.RoleGateway:

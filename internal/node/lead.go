@@ -248,12 +248,18 @@ func tableOf(nodes []cluster.Node, now time.Time) gateway.Table {
 		if node.State == cluster.Stopped || !node.Alive && now.Sub(node.Expires) > forgetServers {
 			continue
 		}
-		pool.Servers = append(pool.Servers, upstream.ServerConfig{Address: address, Drain: node.State == cluster.Draining})
+		pool.Servers = append(pool.Servers, upstream.ServerConfig{Address: address, Host: hostPart(node.Name), Drain: node.State == cluster.Draining})
 	}
 	return gateway.Table{
 		Routes: []gateway.Route{{Path: "/", App: "paceline", Pool: serverPool}},
 		Pools:  map[string]upstream.Config{serverPool: pool},
 	}
+}
+
+// hostPart is the host of a node, which is named host/role.
+func hostPart(node string) string {
+	host, _, _ := strings.Cut(node, "/")
+	return host
 }
 
 // answering is the service that answers questions put to the leader.

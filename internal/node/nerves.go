@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"net"
 	"strings"
 	"time"
 
@@ -41,8 +42,21 @@ func (n *Node) makeBus() (err error) {
 		return nil
 	}
 	n.follower = join.NewFollower(n.db, cfg.Host.Name, n.wish, n.removed, cfg.Log)
+	if cfg.Role == config.RoleServer {
+		n.door = trust.NewDoor(n.id)
+		n.outcasts = join.NewWatch(n.db, n.id, 0, n.door.Cut, cfg.Log)
+	}
 	_, err = n.bus.Listen(n.hearBell)
 	return err
+}
+
+// guard is what stands before the node's listener: on a cluster's hosts a server answers the
+// cluster only.
+func (n *Node) guard() func(net.Listener) net.Listener {
+	if n.door == nil {
+		return nil
+	}
+	return n.door.Guard
 }
 
 // makeBusServer makes a Booster's part in carrying the bus.
@@ -85,6 +99,9 @@ func (n *Node) hearBell(topic, key string) {
 		n.follower.Ring()
 		if n.join != nil {
 			n.join.Look()
+		}
+		if n.outcasts != nil {
+			n.outcasts.Ring()
 		}
 		return
 	}

@@ -78,6 +78,8 @@ type Node struct {
 	busServer *bus.Server
 	join      *join.Booster
 	follower  *join.Follower
+	door      *trust.Door // of a server
+	outcasts  *join.Watch // of a server: who is put out
 	gateway   *gateway.Gateway
 	access    *agent.Log // of the gateway
 	tableLoop *service.Loop
@@ -186,7 +188,7 @@ func (n *Node) makeUseCases() (err error) {
 	if err != nil {
 		return err
 	}
-	n.listener = api.NewListener(n.api, cfg.Listen)
+	n.listener = api.NewListener(n.api, cfg.Listen, n.guard())
 	n.orgLoop = service.NewLoop(refreshEvery, n.watching("organisation", n.org.Refresh))
 	n.appLoop = service.NewLoop(refreshEvery, n.watching("apps", n.refreshApps))
 	n.hourLoop = service.NewLoop(refreshEvery, n.watching("calendars", n.hours.Refresh))

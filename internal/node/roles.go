@@ -21,7 +21,7 @@ var roles = map[config.Role][]string{
 		"address", "bus server", "bus", "database", "host", "member", "lease", "join", "readiness",
 	},
 	config.RoleServer: {
-		"address", "bus", "database", "host", "member", "organisation", "apps", "calendars",
+		"address", "bus", "database", "host", "outcasts", "member", "organisation", "apps", "calendars",
 		"organisation watch", "apps watch", "calendars watch", "process", "operations", "schedules", "http", "readiness",
 	},
 	config.RoleGateway: {"gateway", "bus", "table"},
@@ -46,6 +46,7 @@ var services = map[string]func(*Node) service.Service{
 	"operations":         func(n *Node) service.Service { return n.operations },
 	"organisation":       func(n *Node) service.Service { return people{n} },
 	"organisation watch": func(n *Node) service.Service { return n.orgLoop },
+	"outcasts":           func(n *Node) service.Service { return n.outcasts },
 	"process":            func(n *Node) service.Service { return n.process },
 	"readiness":          func(n *Node) service.Service { return n.ready },
 	"schedules":          func(n *Node) service.Service { return n.intakeLoop },
