@@ -154,6 +154,10 @@ func runBackend(ledger string) error {
 	if err != nil {
 		return err
 	}
+	address := ln.Addr()
+	if ln, err = guarded(ln); err != nil {
+		return err
+	}
 	srv := &http.Server{Handler: b}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
@@ -164,7 +168,7 @@ func runBackend(ledger string) error {
 		<-time.After(400 * time.Millisecond)
 		ended <- srv.Shutdown(context.Background())
 	}()
-	fmt.Println("serving", ln.Addr())
+	fmt.Println("serving", address)
 	if err := srv.Serve(ln); err != http.ErrServerClosed {
 		return err
 	}
@@ -226,12 +230,18 @@ func (p *process) signal(s syscall.Signal) {
 // handler serves h as a ready server on an address of its own.
 func serveHandler(t *testing.T, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
 			return
 		}
 		h(w, r)
 	}))
+	ln, err := guarded(s.Listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Listener = ln
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }

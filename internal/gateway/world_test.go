@@ -42,6 +42,7 @@ func quiet(front gateway.Front, addresses ...string) gateway.Config {
 	cfg.Listen, cfg.Admin, cfg.AccessLog = "127.0.0.1:0", "127.0.0.1:0", false
 	cfg.Front = front
 	cfg.Table = tableFor(addresses...)
+	cfg.Servers = towardsServers()
 	return cfg
 }
 

@@ -14,7 +14,7 @@ type journey struct {
 	tries    int
 	sent     bool      // a server may have done what the request asks for
 	timeouts int       // answers that did not come in time
-	busy     int       // answers that say the first run is not over
+	busy     int       // answers that ask for the request once more
 	until    time.Time // when trying ends; zero: nothing went wrong yet
 }
 
@@ -40,7 +40,7 @@ func (p *Pool) Do(ctx context.Context, req *Request) (*Response, error) {
 		resp, failure := j.try(ctx, s, fresh)
 		again, fresh = nil, false
 		if failure == nil {
-			if j.stillRunning(resp) {
+			if j.asksAgain(resp) {
 				resp.Close()
 				if err := j.letFinish(ctx); err != nil {
 					return nil, err
@@ -201,16 +201,27 @@ func (j *journey) pause(ctx context.Context) error {
 	return j.pool.wait(ctx, time.Until(j.until))
 }
 
-// stillRunning recognises the answer of a server that knows the request's key and is not
-// done with its first run.
-func (j *journey) stillRunning(resp *Response) bool {
-	if !j.sent || resp.Head.Status != 409 || !resp.has("retry-after") {
+// asksAgain recognises an answer that wants the same request once more, of a server that knows
+// its key and is not done with the first run, or of one that cannot work just now, such as
+// one that is starting or whose database is away. When trying is over, the answer is passed on.
+func (j *journey) asksAgain(resp *Response) bool {
+	if !resp.has("retry-after") {
 		return false
 	}
-	return j.begin(ErrUpstream) == nil
+	switch resp.Head.Status {
+	case 409:
+		return j.sent && j.begin(ErrUpstream) == nil
+	case 503:
+		if !j.mayRepeat() || j.begin(ErrUpstream) != nil {
+			return false
+		}
+		j.sent = true
+		return true
+	}
+	return false
 }
 
-// letFinish gives the first run time, a little more each time.
+// letFinish gives the server time, a little more each time.
 func (j *journey) letFinish(ctx context.Context) error {
 	d := min(25*time.Millisecond<<min(j.busy, 4), 250*time.Millisecond)
 	j.busy++
