@@ -10,7 +10,7 @@ import (
 
 // foreign spots text that FEEL might read, but that is meant in another language: other
 // operators, other quotes, methods, words that FEEL takes for parts of a name.
-var foreign = regexp.MustCompile(`==|&&|\|\||![^=]|'|\.[A-Za-z]+\(|(^|[ (])(not|empty) [A-Za-z_]|[\w)] (eq|ne|lt|gt|le|ge|div|mod) [\w("-]`)
+var foreign = regexp.MustCompile(`\b(True|False|None)\b|[\w)\]] (is|not in) |\b(len|str|int|float|bool|getVariable)\(|==|&&|\|\||![^=]|'|\.[A-Za-z]+\(|(^|[ (])(not|empty) [A-Za-z_]|[\w)] (eq|ne|lt|gt|le|ge|div|mod) [\w("-]`)
 
 // condition reads an expression that decides what happens: it must be there and must
 // compile.

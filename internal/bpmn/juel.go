@@ -236,8 +236,8 @@ func (j *juel) choice(depth int) (string, error) {
 var levels = []map[string]string{
 	{"||": "or", "or": "or"},
 	{"&&": "and", "and": "and"},
-	{"==": "=", "===": "=", "eq": "=", "!=": "!=", "!==": "!=", "ne": "!="},
-	{"<": "<", "lt": "<", ">": ">", "gt": ">", "<=": "<=", "le": "<=", ">=": ">=", "ge": ">="},
+	{"==": "=", "===": "=", "eq": "=", "is": "=", "!=": "!=", "!==": "!=", "ne": "!=", "is not": "!="},
+	{"in": "in", "not in": "not in", "<": "<", "lt": "<", ">": ">", "gt": ">", "<=": "<=", "le": "<=", ">=": ">=", "ge": ">="},
 	{"+": "+", "-": "-"},
 	{"*": "*", "/": "/", "div": "/", "%": "%", "mod": "%"},
 }
@@ -247,9 +247,12 @@ func (j *juel) binary(level, depth int) (string, error) {
 		return j.unary(depth)
 	}
 	x, err := j.binary(level+1, depth)
-	for err == nil && j.kind != 's' && levels[level][j.token] != "" {
-		op := levels[level][j.token]
-		if err = j.next(); err != nil {
+	for err == nil && j.kind != 's' {
+		op := levels[level][j.operator()]
+		if op == "" {
+			break
+		}
+		if err = j.nextOperand(); err != nil {
 			break
 		}
 		var y string
@@ -259,13 +262,48 @@ func (j *juel) binary(level, depth int) (string, error) {
 		if len(x)+len(y) > maxSource {
 			return "", errTooLong
 		}
-		if op == "%" {
-			x = "modulo(" + x + ", " + y + ")"
-		} else {
-			x = "(" + x + " " + op + " " + y + ")"
-		}
+		x = operation(x, op, y)
 	}
 	return x, err
+}
+
+func operation(x, op, y string) string {
+	switch op {
+	case "%":
+		return "modulo(" + x + ", " + y + ")"
+	case "in":
+		return membership(x, y)
+	case "not in":
+		return "not(" + membership(x, y) + ")"
+	}
+	return "(" + x + " " + op + " " + y + ")"
+}
+
+// twoWords are the operators of two words, which only Python has, by the first word.
+var twoWords = map[string]string{"is": "not", "not": "in"}
+
+// operator is the operator at the token, which may be the first of two words.
+func (j *juel) operator() string {
+	if second := twoWords[j.token]; second != "" && j.peeks(second) {
+		return j.token + " " + second
+	}
+	return j.token
+}
+
+// nextOperand goes on behind the operator.
+func (j *juel) nextOperand() error {
+	if strings.Contains(j.operator(), " ") {
+		if err := j.next(); err != nil {
+			return err
+		}
+	}
+	return j.next()
+}
+
+// peeks tells whether a word follows the token.
+func (j *juel) peeks(word string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(j.text[j.pos:], " \t\r\n"), word)
+	return ok && scanName(rest) == 0
 }
 
 func (j *juel) unary(depth int) (string, error) {
@@ -378,6 +416,9 @@ func (j *juel) primary(depth int) (string, error) {
 			return "", err
 		}
 		return x, j.expect(")")
+	case token == "[":
+		items, err := j.items("]", depth)
+		return "[" + strings.Join(items, ", ") + "]", err
 	case kind == 'n' && j.is("("):
 		return j.call(token, depth)
 	case kind == 'n' && j.is(":") && prefixes[token]:
@@ -393,7 +434,12 @@ func (j *juel) arguments(depth int) (args []string, err error) {
 	if err := j.expect("("); err != nil {
 		return nil, err
 	}
-	for !j.is(")") {
+	return j.items(")", depth)
+}
+
+// items reads values with commas between them, and what ends them.
+func (j *juel) items(end string, depth int) (args []string, err error) {
+	for !j.is(end) {
 		if len(args) > 0 {
 			if err := j.expect(","); err != nil {
 				return nil, err

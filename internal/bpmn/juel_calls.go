@@ -11,7 +11,8 @@ import (
 var contexts = map[string]bool{"execution": true, "task": true, "processInstance": true, "caseExecution": true}
 
 // businessKeys are the ways to ask one of contexts for the business key.
-var businessKeys = map[string]bool{"businessKey": true, "processBusinessKey": true, "getBusinessKey": true, "getProcessBusinessKey": true}
+var businessKeys = map[string]bool{"businessKey": true, "processBusinessKey": true, "processInstanceBusinessKey": true,
+	"getBusinessKey": true, "getProcessBusinessKey": true, "getProcessInstanceBusinessKey": true}
 
 // prefixes are Flowable's names for its functions on variables and dates.
 var prefixes = map[string]bool{"var": true, "vars": true, "variables": true, "date": true}
@@ -71,6 +72,27 @@ var methods = map[string]string{
 	"elements/0":    "%[1]s",
 }
 
+// python maps Python's functions, and those of its methods on text that Java does not have.
+var python = map[string]string{
+	"len/1": "(if %[1]s instance of string then string length(%[1]s) else count(%[1]s))",
+	"str/1": "string(%[1]s)", "int/1": "floor(if %[1]s instance of string then number(%[1]s) else %[1]s)",
+	"float/1":      "(if %[1]s instance of string then number(%[1]s) else %[1]s)",
+	"bool/1":       "(%[1]s != null and %[1]s != false and %[1]s != 0 and %[1]s != \"\" and %[1]s != [])",
+	"lower/0":      "lower case(%[1]s)",
+	"upper/0":      "upper case(%[1]s)",
+	"startswith/1": "starts with(%[1]s, %[2]s)",
+	"endswith/1":   "ends with(%[1]s, %[2]s)",
+}
+
+// constants are Python's.
+var constants = map[string]string{"None": "null", "True": "true", "False": "false"}
+
+// membership is Python's x in y: a member of a list, a part of a text, a key of an object.
+func membership(x, y string) string {
+	return "(if " + y + " instance of list then list contains(" + y + ", " + x + ") else if " + y + " instance of string then contains(" + y + ", " + x +
+		") else get value(" + y + ", " + x + ") != null)"
+}
+
 // arithmetic maps what Java's Math is asked for.
 var arithmetic = map[string]string{
 	"abs/1": "abs(%[1]s)", "max/2": "max(%[1]s, %[2]s)", "min/2": "min(%[1]s, %[2]s)", "floor/1": "floor(%[1]s)", "ceil/1": "ceiling(%[1]s)",
@@ -83,7 +105,7 @@ func variable(name string) string {
 	if name == "loopCounter" {
 		return "(loopCounter - 1)"
 	}
-	return name
+	return firstOf(constants[name], name)
 }
 
 // member is what follows a dot: a property, or a call of a method whose meaning is known.
@@ -104,8 +126,8 @@ func (j *juel) member(x, name string, depth int) (string, error) {
 	if form := arithmetic[fmt.Sprintf("%s/%d", name, len(args))]; x == "Math" && form != "" {
 		return fmt.Sprintf(form, anys(args)...), nil
 	}
-	form := methods[fmt.Sprintf("%s/%d", name, len(args))]
-	switch {
+	key := fmt.Sprintf("%s/%d", name, len(args))
+	switch form := firstOf(methods[key], python[key]); {
 	case form != "":
 		return fmt.Sprintf(form, append([]any{x}, anys(args)...)...), nil
 	case name == "isEmpty" && len(args) == 0:
@@ -189,6 +211,10 @@ func (j *juel) call(name string, depth int) (string, error) {
 		return "now()", nil
 	case (name == "S" || name == "JSON") && len(args) == 1: // Camunda's JSON values
 		return args[0], nil
+	case len(args) == 1 && (name == "getVariable" || name == "hasVariable"):
+		return contextCall("execution", name, args)
+	case len(args) == 1 && python[name+"/1"] != "":
+		return fmt.Sprintf(python[name+"/1"], args[0]), nil
 	}
 	return "", fmt.Errorf("the function %s is not known here", name)
 }

@@ -87,6 +87,18 @@ func TestUnmarked(t *testing.T) {
 		`return x == "First";`:       `(x = "First")`,
 		`a = "b" and c in [1, 2, 3]`: `a = "b" and c in [1, 2, 3]`,
 		`${n} `:                      `n`,
+
+		// Python
+		`x is None`:               `(x = null)`,
+		`x is not None and done`:  `((x != null) and done)`,
+		`done == True`:            `(done = true)`,
+		`len(items) > 2`:          `((if items instance of string then string length(items) else count(items)) > 2)`,
+		`s.lower() == 'yes'`:      `(lower case(s) = "yes")`,
+		`kind not in ['a', "b"]`:  `not(` + membership("kind", `["a", "b"]`) + `)`,
+		`getVariable("n") === 1`:  `(n = 1)`,
+		`notes == 1 and isOk`:     `((notes = 1) and isOk)`,
+		`is(a, b)`:                `is(a, b)`,
+		`a in [1, 2] or "x" in b`: `a in [1, 2] or "x" in b`,
 	} {
 		p := newParser(&Definitions{})
 		x := p.expression(&element{line: 1}, text, Error)

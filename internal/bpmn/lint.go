@@ -15,7 +15,12 @@ func Lint(file string, src []byte) []Finding {
 	d, _ := Parse(src)
 	findings := make([]Finding, len(d.Problems))
 	for i, p := range d.Problems {
-		findings[i] = Finding{file, p.Element, p.Line, p.Severity.String(), p.text()}
+		findings[i] = p.Finding(file)
 	}
 	return findings
+}
+
+// Finding is the problem as lint prints it, of a file.
+func (p Problem) Finding(file string) Finding {
+	return Finding{file, p.Element, p.Line, p.Severity.String(), p.text()}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/paceline/paceline/internal/bpmn"
 	"github.com/paceline/paceline/internal/dryrun"
 )
 
@@ -128,6 +129,9 @@ func TestRefusedModelIsNotRun(t *testing.T) {
 	status, lines, out := run(t, broken, `{"start": "main"}`, dryrun.Options{JSON: true})
 	if status != 1 {
 		t.Error("status", status)
+	}
+	if f := bpmn.Lint("", []byte(model(broken))); len(f) != len(lines) || f[0].Message != lines[0]["message"] {
+		t.Errorf("lint says %v", f)
 	}
 	for _, l := range lines {
 		if l["event"] != nil || l["severity"] == nil || l["file"] == nil || l["line"] == nil || l["message"] == nil {

@@ -97,15 +97,7 @@ func (w *world) refuse(n int, err error) bool {
 
 // problem prints a problem of a file as lint does (section 5).
 func (p *printer) problem(path string, problem bpmn.Problem) {
-	p.line(struct {
-		File     string `json:"file"`
-		Element  string `json:"element"`
-		Line     int    `json:"line"`
-		Severity string `json:"severity"`
-		Message  string `json:"message"`
-		Rule     string `json:"rule,omitempty"`
-		Cure     string `json:"cure,omitempty"`
-	}{path, problem.Element, problem.Line, problem.Severity.String(), problem.Message, problem.Rule, problem.Cure},
+	p.line(problem.Finding(path),
 		"%s: %s: %s", path, problem.Severity, problem.String())
 }
 
