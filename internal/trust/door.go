@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // Door stands before a listener and lets only hosts of the cluster in: nobody else gets
@@ -19,8 +20,9 @@ type Door struct {
 // guest is a connection, from before its handshake until it is closed.
 type guest struct {
 	net.Conn
-	door *Door
-	host string // empty: not known yet
+	door   *Door
+	greets atomic.Bool // it speaks TLS
+	host   string      // empty: not known yet
 }
 
 // NewDoor makes the door of this host.
@@ -53,9 +55,13 @@ func (d *Door) Cut(host string) {
 func (d *Door) config(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	c := d.id.mutual(Booster, Host)
 	c.SessionTicketsDisabled = false
+	g, ours := hello.Conn.(*guest)
+	if ours {
+		g.greets.Store(true)
+	}
 	check := c.VerifyConnection
 	c.VerifyConnection = func(state tls.ConnectionState) error {
-		if g, ok := hello.Conn.(*guest); ok && len(state.PeerCertificates) > 0 {
+		if ours && len(state.PeerCertificates) > 0 {
 			d.mu.Lock()
 			g.host = state.PeerCertificates[0].Subject.CommonName
 			d.mu.Unlock()
@@ -82,6 +88,14 @@ func (e entrance) Accept() (net.Conn, error) {
 	e.door.guests[g] = struct{}{}
 	e.door.mu.Unlock()
 	return g, nil
+}
+
+// Write sends nothing to who does not speak TLS: net/http would tell them that they have to.
+func (g *guest) Write(b []byte) (int, error) {
+	if !g.greets.Load() {
+		return 0, net.ErrClosed
+	}
+	return g.Conn.Write(b)
 }
 
 // Close ends the connection.
