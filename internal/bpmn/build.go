@@ -209,9 +209,18 @@ var dialects = append([]string{
 	"http://camunda.org/schema/modeler/1.0",
 	"http://bpmn.io/schema/bpmn",
 	"http://bpmn.io/schema/bpmn/biocolor/1.0",
-	"http://spiffworkflow.org/bpmn/schema/1.0/core",
 	"http://www.jboss.org/drools",
 }, nsVendor...)
+
+// makers are how the namespaces of other tools for drawing and running begin.
+var makers = []string{
+	"http://spiffworkflow.org/", "http://www.trisotech.com/", "http://www.bizagi.com/", "http://www.ibm.com/xmlns/bpmnx", "http://xmlns.oracle.com/bpm",
+	"http://www.boc-group.com/", "http://www.omg.org/spec/BPMN/non-normative/color",
+}
+
+func isDialect(namespace string) bool {
+	return slices.Contains(dialects, namespace) || slices.ContainsFunc(makers, func(m string) bool { return strings.HasPrefix(namespace, m) })
+}
 
 // isLenient tells whether a file is written for an engine: it names the namespace of
 // one, or it leaves out the lists of incoming and outgoing flows, which complete
@@ -219,7 +228,7 @@ var dialects = append([]string{
 // standard; here what changes nothing when the model runs is only a warning.
 func isLenient(root *element) bool {
 	for _, a := range root.attrs {
-		if (a.Name.Space == "xmlns" || a.Name.Local == "targetNamespace") && slices.Contains(dialects, a.Value) {
+		if (a.Name.Space == "xmlns" || a.Name.Local == "targetNamespace") && isDialect(a.Value) {
 			return true
 		}
 	}

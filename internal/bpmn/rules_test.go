@@ -380,6 +380,24 @@ func TestMisplacedFlow(t *testing.T) {
 	}
 }
 
+// TestLenientBy holds what makes a file one that is written for an engine.
+func TestLenientBy(t *testing.T) {
+	src := strings.Replace(plain(`<startEvent id="s"/><sequenceFlow id="f" sourceRef="s" targetRef="a"/><task id="a"/>`), "<definitions", "<definitions %s", 1)
+	for attr, lenient := range map[string]bool{
+		"": false,
+		`xmlns:xsd="http://www.w3.org/2001/XMLSchema"`:                   false,
+		`exporter="An Editor"`:                                           false,
+		`exporter="bpmn-js (https://demo.bpmn.io)"`:                      true,
+		`xmlns:flowable="http://flowable.org/bpmn"`:                      true,
+		`xmlns:x="http://www.trisotech.com/2015/triso/modeling"`:         true,
+		`xmlns:x="http://www.omg.org/spec/BPMN/non-normative/color/1.0"`: true,
+	} {
+		if _, err := Parse([]byte(strings.Replace(src, "%s", attr, 1))); (err == nil) != lenient {
+			t.Errorf("%q: %v", attr, err)
+		}
+	}
+}
+
 // TestLenientSchema holds that of a file written for an engine only unknown names and values are told, as warnings.
 func TestLenientSchema(t *testing.T) {
 	src := strings.Replace(plain(`<startEvent id="s"/><task id="a" colour="red" isForCompensation="no"><extensionElements/><documentation>d</documentation><glyph/></task><laneSet id="1"/>`+
