@@ -28,6 +28,7 @@ type Founding struct {
 	Advertise string        // host or host:port at which the others reach it; empty: the machine's name
 	Roles     []config.Role // of the first host; empty: all
 	Life      time.Duration // of its certificate; 0: trust.Life
+	Key       []byte        // that the database's secrets are sealed with already; empty: a new one
 }
 
 // Founded is a new cluster.
@@ -84,11 +85,15 @@ func found(ctx context.Context, deps Deps, f Founding, made *Founded, candidate 
 	if err != nil {
 		return err
 	}
-	secret, err := foundersSecret(f.Data, own)
+	settings, err := foundersSettings(f, own)
 	if err != nil {
 		return err
 	}
-	if err := writeSettings(f.Data, own, Settings{DSN: f.DSN, Secret: secret.Bytes()}); err != nil {
+	secret, err := trust.SecretOf(settings.Secret)
+	if err != nil {
+		return err
+	}
+	if err := writeSettings(f.Data, own, settings); err != nil {
 		return err
 	}
 	var authority *trust.Authority
@@ -146,16 +151,22 @@ func founded(ctx context.Context, tx *db.Tx, deps Deps, f Founding, made *Founde
 	return authority, deps.Audit(ctx, tx, org.System("cluster init"), "cluster.init", made.Cluster, map[string]any{"host": f.Name, "address": made.Booster})
 }
 
-// foundersSecret is the one that a first attempt has kept, else a new one.
-func foundersSecret(data config.Dir, own trust.Secret) (trust.Secret, error) {
-	s, err := readSettings(data, own)
-	if err == nil && len(s.Secret) > 0 {
-		return trust.SecretOf(s.Secret)
-	}
+// foundersSettings have the secrets that a first attempt has kept, else new ones.
+func foundersSettings(f Founding, own trust.Secret) (Settings, error) {
+	s, err := readSettings(f.Data, own)
 	if err != nil && !errs.Is(err, errs.NotFound) {
-		return trust.Secret{}, err
+		return s, err
 	}
-	return trust.NewSecret(), nil
+	s.DSN = f.DSN
+	if len(s.Secret) == 0 {
+		s.Secret = trust.NewSecret().Bytes()
+	}
+	if len(f.Key) > 0 {
+		s.Key = f.Key
+	} else if len(s.Key) == 0 {
+		s.Key = trust.NewSecret().Bytes()
+	}
+	return s, nil
 }
 
 func insertSettings(ctx context.Context, tx *db.Tx, cluster string, authority *trust.Authority, secret trust.Secret) error {

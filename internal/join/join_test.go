@@ -1,6 +1,7 @@
 package join
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,6 +39,9 @@ func TestAMachineBecomesAHost(t *testing.T) {
 		must(t, err)
 		if s.DSN != dsn || s.Secret != nil {
 			t.Errorf("a server knows %q and has a secret of %d bytes", s.DSN, len(s.Secret))
+		}
+		if len(s.Key) != 32 || !bytes.Equal(s.Key, w.booster.cfg.Settings.Key) {
+			t.Errorf("a server seals with %d bytes, unlike the first host", len(s.Key))
 		}
 		h, err := config.LoadHost(data)
 		must(t, err)
@@ -463,7 +467,7 @@ func TestSecretsAreNotReadable(t *testing.T) {
 		full, err := parseToken(token)
 		must(t, err)
 		for _, body := range bodies {
-			for _, secret := range []string{"the-password", full.secret, strings.Split(string(key), "\n")[1], string(w.booster.cfg.Settings.Secret)} {
+			for _, secret := range []string{"the-password", full.secret, strings.Split(string(key), "\n")[1], string(w.booster.cfg.Settings.Secret), string(w.booster.cfg.Settings.Key)} {
 				if strings.Contains(body, secret) {
 					t.Errorf("%.60q is readable in %.200q", secret, body)
 				}

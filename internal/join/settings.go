@@ -17,6 +17,7 @@ import (
 type Settings struct {
 	DSN    string // of the database; see db.Config
 	Secret []byte // of the Boosters, which unseals the authority's key; other hosts have none
+	Key    []byte // of the servers, which seals secrets in the database; the same on all hosts
 }
 
 const (

@@ -29,6 +29,7 @@ type Config struct {
 	Admin   Admin    `yaml:"admin"`
 
 	// SecretKey seals the secrets of webhooks in the database; the same on every server. Empty: a file in Data.
+	// A cluster's hosts have one in common.
 	SecretKey string `yaml:"secret_key" secret:"true"`
 
 	Connect connect.Config `yaml:"connect"` // what jobs of processes may reach
@@ -42,6 +43,7 @@ type Config struct {
 	Role   config.Role  `yaml:"-"`
 	Host   *config.Host `yaml:"-"`
 	Secret []byte       `yaml:"-"` // of the Boosters; see join.Settings
+	Key    []byte       `yaml:"-"` // in the place of SecretKey; see join.Settings
 	Life   *agent.Life  `yaml:"-"` // where the process reports; nil: nobody asks
 	// LoseBus makes every message of the bus get lost: for tests.
 	LoseBus bool `yaml:"-"`

@@ -25,6 +25,9 @@ func Found(ctx context.Context, cfg Config, f join.Founding) (made join.Founded,
 	if err := cfg.Data.Make(); err != nil {
 		return made, "", err
 	}
+	if f.Key, err = ownKey(cfg); err != nil {
+		return made, "", err
+	}
 	err = atDatabase(ctx, cfg, func(deps join.Deps, people *org.Org) error {
 		if err := deps.DB.Migrate(ctx, migrations()); err != nil {
 			return err

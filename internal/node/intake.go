@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"io/fs"
@@ -75,25 +74,36 @@ func (n *Node) imported(ctx context.Context, tx *db.Tx, by *org.Actor, l *app.Lo
 // keyFile holds the key that secrets in the database are sealed with, where the configuration has none.
 const keyFile = "secret.key"
 
-// openVault finds that key, and makes one at the first start. Servers on one database need the same.
+// openVault finds that key, and makes one at the first start. Servers on one database need the same: those of a
+// cluster have it from the cluster.
 func openVault(cfg Config) (secret trust.Secret, err error) {
 	defer errs.Wrap(&err, "node.openVault")
-	if cfg.SecretKey != "" {
-		if len(cfg.SecretKey) < 32 {
-			return secret, errs.New(errs.Invalid, "secret_key is shorter than 32 characters").WithCure("make one with: openssl rand -base64 32")
-		}
-		sum := sha256.Sum256([]byte(cfg.SecretKey))
-		return trust.SecretOf(sum[:])
+	key := cfg.Key
+	if len(key) == 0 {
+		key, err = ownKey(cfg)
 	}
-	path := filepath.Join(string(cfg.Data), keyFile)
-	key, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, 32)
-		rand.Read(key)
-		err = os.WriteFile(path, key, 0o600)
+	if err == nil && key == nil {
+		key = trust.NewSecret().Bytes()
+		err = os.WriteFile(filepath.Join(string(cfg.Data), keyFile), key, 0o600)
 	}
 	if err != nil {
 		return secret, err
 	}
 	return trust.SecretOf(key)
+}
+
+// ownKey is what a single server seals with; nil: it has sealed nothing yet.
+func ownKey(cfg Config) ([]byte, error) {
+	switch {
+	case len(cfg.SecretKey) >= 32:
+		sum := sha256.Sum256([]byte(cfg.SecretKey))
+		return sum[:], nil
+	case cfg.SecretKey != "":
+		return nil, errs.New(errs.Invalid, "secret_key is shorter than 32 characters").WithCure("make one with: openssl rand -base64 32")
+	}
+	key, err := os.ReadFile(filepath.Join(string(cfg.Data), keyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return key, err
 }

@@ -49,7 +49,7 @@ func (n *Node) makeBooster() error {
 		}
 	}
 	n.join = join.NewBooster(
-		join.BoosterConfig{Listen: listen, Settings: join.Settings{DSN: cfg.DB.DSN, Secret: cfg.Secret}, Version: cfg.Version},
+		join.BoosterConfig{Listen: listen, Settings: join.Settings{DSN: cfg.DB.DSN, Secret: cfg.Secret, Key: cfg.Key}, Version: cfg.Version},
 		join.BoosterDeps{DB: n.db, ID: n.id, Audit: n.org.Audit, Cut: n.busServer.Cut, Ring: n.bus.Ring, Now: cfg.Now, Log: cfg.Log},
 	)
 	n.lease.Lead("members", n.answerMembers)
