@@ -43,6 +43,9 @@ type Config struct {
 	Heard func(Pulse)
 	// Changed, if given, is called when the connection to a Booster was made or lost.
 	Changed func(booster string, ok bool)
+	// Refused, if given, is called each time that a Booster refuses the host's certificate as
+	// revoked; it must not block.
+	Refused func()
 
 	// Lose makes each message get lost on its way. It is for tests, which show that the
 	// bus is only a doorbell.
@@ -53,8 +56,12 @@ const (
 	dialWithin  = time.Second
 	roundPause  = 50 * time.Millisecond // when all Boosters were tried in vain
 	roundSpread = 20 * time.Millisecond
-	mostQueued  = 8192    // messages that wait for a listener; more are lost
-	mostBytes   = 8 << 20 // of them
+
+	refusedPause = 500 * time.Millisecond // after a refusal, and twice that after each further one
+	refusedMost  = 30 * time.Second
+
+	mostQueued = 8192    // messages that wait for a listener; more are lost
+	mostBytes  = 8 << 20 // of them
 )
 
 // New makes a client that is not connected.
@@ -202,7 +209,7 @@ func (c *Client) options() nats.Options {
 	o.Name = c.Name()
 	o.Servers = c.route.list()
 	o.NoRandomize, o.IgnoreDiscoveredServers = true, true
-	o.TLSConfig, o.TLSHandshakeFirst, o.Secure = c.cfg.Identity.ClientTLS(), true, true
+	o.CustomDialer, o.TLSHandshakeFirst, o.Secure = dialer{c}, true, true
 	o.Timeout, o.PingInterval, o.MaxPingsOut = dialWithin, ping, missed
 	o.RetryOnFailedConnect, o.MaxReconnect, o.IgnoreAuthErrorAbort = true, -1, true
 	o.ReconnectToServerCB = c.route.pick

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,7 +162,9 @@ func TestARemovedHostIsCutOff(t *testing.T) {
 	w := newWorld(t)
 	a := w.booster("a")
 	b := w.booster("b", a)
-	gone, stays := w.host("gone", a, b), w.host("stays", a, b)
+	var refusals atomic.Int64
+	gone := w.client(bus.Config{Identity: w.identity("gone", trust.Host), Boosters: addresses([]*bus.Server{a, b}), Refused: func() { refusals.Add(1) }})
+	stays := w.host("stays", a, b)
 	w.at(gone, "a")
 	w.at(stays, "a")
 
@@ -175,6 +178,10 @@ func TestARemovedHostIsCutOff(t *testing.T) {
 		if _, ok := gone.Connected(); ok {
 			t.Fatal("the removed host is back")
 		}
+	}
+	w.eventually("the removed host is told", func() bool { return refusals.Load() > 0 })
+	if n := refusals.Load(); n > 4 {
+		t.Errorf("a host that is refused has asked %d times within half a second", n)
 	}
 	if at, ok := stays.Connected(); !ok || at != "a" {
 		t.Error("the other host was cut off as well")

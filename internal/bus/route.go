@@ -19,6 +19,7 @@ type route struct {
 	at     int      // the place that the client is connected to; -1: none
 	next   int      // the place that is tried next
 	tried  int      // places since the last connection
+	turned int      // refusals since then
 }
 
 func newRoute(addresses []string) *route {
@@ -72,7 +73,15 @@ func (r *route) where() (at, of int) {
 func (r *route) connected(url string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.at, r.tried = slices.Index(r.places, url), 0
+	r.at, r.tried, r.turned = slices.Index(r.places, url), 0, 0
+}
+
+// refused notes that a place has refused the host; first says that it is the first one to.
+func (r *route) refused() (first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turned++
+	return r.turned == 1
 }
 
 // turn makes a place the one that is tried first when the connection is dropped.
@@ -94,6 +103,9 @@ func (r *route) pick(pool []nats.Server, _ nats.ServerInfo) (*nats.Server, time.
 	var pause time.Duration
 	if r.tried++; r.tried > len(r.places) && (r.tried-1)%len(r.places) == 0 {
 		pause = roundPause + rand.N(roundSpread)
+	}
+	if r.turned > 0 { // they will hardly think better of it
+		pause = min(refusedPause<<min(r.turned-1, 10), refusedMost) + rand.N(roundSpread)
 	}
 	for i := range pool {
 		if pool[i].URL.String() == place {
