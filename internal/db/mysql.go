@@ -40,6 +40,7 @@ func (m *mysql) open(cfg Config) (pools, error) {
 	if socket := u.Query().Get("socket"); socket != "" {
 		c.Net, c.Addr = "unix", socket
 	}
+	c.DialFunc = dialer(cfg).DialContext
 	c.TLSConfig = u.Query().Get("tls")
 	if c.DBName == "" {
 		return pools{}, errors.New("expected the name of a database after the host")

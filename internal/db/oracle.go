@@ -25,7 +25,11 @@ type oracle struct {
 func (*oracle) kind() string { return "oracle" }
 
 func (o *oracle) open(cfg Config) (pools, error) {
-	o.pool = sql.OpenDB(ora.NewConnector(cfg.DSN))
+	connector := ora.NewConnector(cfg.DSN)
+	if c, ok := connector.(*ora.OracleConnector); ok {
+		c.Dialer(dialer(cfg))
+	}
+	o.pool = sql.OpenDB(connector)
 	o.pool.SetMaxOpenConns(cfg.MaxConns)
 	o.pool.SetMaxIdleConns(cfg.MaxConns)
 	return pools{read: o.pool, write: o.pool, hot: o.pool}, nil

@@ -25,6 +25,7 @@ func (*postgres) open(cfg Config) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
+	config.DialFunc = dialer(cfg).DialContext
 	config.RuntimeParams["application_name"] = "paceline"
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["default_transaction_isolation"] = "read committed"

@@ -26,6 +26,7 @@ func (*sqlserver) open(cfg Config) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
+	connector.Dialer = dialer(cfg)
 	wait := cmp.Or(cfg.Patience, 20*time.Second)
 	connector.SessionInitSQL = fmt.Sprintf("SET XACT_ABORT ON; SET LOCK_TIMEOUT %d", wait.Milliseconds())
 	pool := sql.OpenDB(connector)
