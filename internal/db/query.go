@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/paceline/paceline/internal/errs"
 )
@@ -178,9 +179,9 @@ func (d *DB) explain(err error) error {
 	case faultDuplicate:
 		return &refusal{ErrDuplicate, d.scrub(err)}
 	case faultAway, faultStale, faultLost:
-		return errs.New(errs.Unavailable, "the database is away: %s", d.scrub(err))
+		return errs.New(errs.Unavailable, "the database is away: %s", d.scrub(err)).RetryAfter(time.Second)
 	case faultRetry:
-		return errs.New(errs.Unavailable, "the database is too busy: %w", err) // retry looks for the cause
+		return errs.New(errs.Unavailable, "the database is too busy: %w", err).RetryAfter(time.Second) // retry looks for the cause
 	}
 	return err
 }

@@ -43,6 +43,12 @@ func TestWhatIsRepeated(t *testing.T) {
 		status := func(code int) func(http.ResponseWriter, *http.Request) {
 			return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 		}
+		later := func(code int) func(http.ResponseWriter, *http.Request) {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(code)
+			}
+		}
 		big := "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + strings.Repeat("x", 500_000)
 		tests := []struct {
 			name, method string
@@ -69,6 +75,9 @@ func TestWhatIsRepeated(t *testing.T) {
 			{"two lengths", "GET", "", "", breaks("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), 200, 2},
 			{"error answer", "GET", "", "", status(500), 500, 1},
 			{"unavailable answer", "POST", "", "", status(503), 503, 1},
+			{"unavailable, asks for a repeat", "POST", "", "", later(503), 200, 2},
+			{"unavailable, asks for a repeat, off", "POST", gateway.ReplayOff, "k1", later(503), 503, 1},
+			{"too many, asks for a repeat", "GET", "", "", later(429), 429, 1},
 			{"conflict that is an answer", "POST", "", "k1", status(409), 409, 1},
 		}
 		for _, tt := range tests {
