@@ -64,8 +64,9 @@ type Agent struct {
 
 	orders sync.Mutex // held through an order that changes something
 
-	mu   sync.Mutex // guards the rest
-	life *Life      // nil: not started
+	mu      sync.Mutex // guards the rest
+	life    *Life      // nil: not started
+	retired error      // why no role runs any more; nil: they do
 }
 
 // New makes an Agent that looks after nothing yet.
@@ -132,6 +133,29 @@ func (a *Agent) Stop(ctx context.Context) error {
 	return errors.Join(append(failed, life.End())...)
 }
 
+// Retire ends the roles for good, in reverse order, as the host is not to work any more. The Agent stays, says
+// why, and starts none of them. Retiring twice is retiring once.
+func (a *Agent) Retire(ctx context.Context, why error) (err error) {
+	defer errs.Wrap(&err, "agent.Retire")
+	a.mu.Lock()
+	again := a.retired != nil
+	a.retired = why
+	a.mu.Unlock()
+	if again {
+		return nil
+	}
+	a.deps.Log.Error("the roles are stopped for good", "node", a.cfg.Host.Name, "cause", why)
+	a.orders.Lock()
+	defer a.orders.Unlock()
+	return stop(ctx, a.roles)
+}
+
+func (a *Agent) isRetired() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.retired
+}
+
 // Done is closed when somebody has ordered the Agent to end.
 func (a *Agent) Done() <-chan struct{} { return a.done }
 
@@ -143,6 +167,9 @@ func (a *Agent) Do(ctx context.Context, o Order) (Status, error) {
 	}
 	a.orders.Lock()
 	defer a.orders.Unlock()
+	if why := a.isRetired(); why != nil && o.Verb != VerbStop {
+		return Status{}, why
+	}
 	if o.Verb == VerbReload {
 		return a.reload(ctx)
 	}
@@ -251,6 +278,9 @@ func (a *Agent) Status() Status {
 	a.mu.Lock()
 	host := a.cfg.Host
 	s := Status{Host: host.Name, Cluster: host.Cluster, PID: os.Getpid(), Version: a.cfg.Version, Started: a.started}
+	if a.retired != nil {
+		s.Retired = a.retired.Error()
+	}
 	a.mu.Unlock()
 	if a.deps.Booster != nil {
 		s.Booster = a.deps.Booster()

@@ -291,3 +291,62 @@ func TestALogIsPutAsideWhenItIsFull(t *testing.T) {
 		t.Error("too much is kept")
 	}
 }
+
+// A frozen process is found out, ended and replaced, and it is told why.
+func TestAHungRoleIsReplaced(t *testing.T) {
+	h := newHost(t, server)
+	h.run(func(c *agent.Config) { c.Pacing.Hung = 500 * time.Millisecond })
+	pid := h.ready(server)[server]
+	kill(t, pid, syscall.SIGSTOP)
+	h.until(func(s agent.Status) bool { return strings.Contains(s.Roles[0].Hung, "does not answer") })
+	if e := h.exit(); e.PID != pid || !strings.Contains(e.Hung, "does not answer") || e.Epoch != 3 || e.Wanted {
+		t.Errorf("told %+v", e)
+	}
+	s := h.until(func(s agent.Status) bool { return s.Roles[0].State == agent.Ready && s.Roles[0].Report.PID != pid })
+	if r := s.Roles[0]; r.Hung != "" || r.LastExit == nil || r.LastExit.Hung == "" || r.Restarts != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// So is one whose work stands still, as it says itself.
+func TestARoleThatSaysItIsStuckIsReplaced(t *testing.T) {
+	h := newHost(t, server)
+	h.run(func(c *agent.Config) { c.Pacing.Hung, c.Env = 300*time.Millisecond, []string{playing + "=stuck"} })
+	if e := h.exit(); e.Hung != "its checks stand still" {
+		t.Errorf("told %+v", e)
+	}
+}
+
+// A process that is frozen for a while, or waits for something, is left alone.
+func TestARoleThatComesBackIsLeftAlone(t *testing.T) {
+	h := newHost(t, server)
+	h.run(func(c *agent.Config) { c.Pacing.Hung = 3 * time.Second })
+	pid := h.ready(server)[server]
+	kill(t, pid, syscall.SIGSTOP)
+	h.until(func(s agent.Status) bool { return s.Roles[0].Hung != "" })
+	kill(t, pid, syscall.SIGCONT)
+	h.until(func(s agent.Status) bool { return s.Roles[0].Hung == "" })
+	if again := h.ready(server)[server]; again != pid {
+		t.Error("it was replaced")
+	}
+}
+
+// An Agent whose host is to work no more stops its roles, says why, and starts none of them.
+func TestARetiredHostStaysDown(t *testing.T) {
+	h := newHost(t, booster, server)
+	a := h.run(nil)
+	h.ready(booster, server)
+	why := errs.New(errs.Denied, "the host was removed")
+	if err := errors.Join(a.Retire(t.Context(), why), a.Retire(t.Context(), why)); err != nil {
+		t.Fatal(err)
+	}
+	s := h.until(func(agent.Status) bool { return true })
+	if s.Retired != why.Error() || len(s.Roles) != 2 || s.Roles[0].State != agent.Stopped || s.Roles[1].State != agent.Stopped {
+		t.Errorf("%+v", s)
+	}
+	for _, verb := range []agent.Verb{agent.VerbStart, agent.VerbRestart, agent.VerbReload} {
+		if _, err := a.Do(t.Context(), agent.Order{Verb: verb}); !errs.Is(err, errs.Denied) {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
+}

@@ -35,6 +35,7 @@ type child struct {
 	since    time.Time
 	next     time.Time
 	last     *Exit
+	hung     string        // the process of now gives no sign of life, and since when
 	changed  chan struct{} // closed and made anew when process changes
 }
 
@@ -89,6 +90,9 @@ func (c *child) attend(ctx context.Context, p *process) {
 	force := time.NewTimer(time.Hour)
 	force.Stop()
 	defer force.Stop()
+	watched, end := context.WithCancel(ctx)
+	defer end()
+	hung, why := c.watch(watched, p), ""
 	asked := false
 	for {
 		if !asked && c.unwanted(anew) {
@@ -102,8 +106,13 @@ func (c *child) attend(ctx context.Context, p *process) {
 		case <-ctx.Done():
 			return
 		case <-p.ended:
-			c.over(p, asked)
+			c.over(p, asked, why)
 			return
+		case why = <-hung:
+			c.log.Error("the role hangs and is ended by force", "role", string(c.role), "pid", p.pid, "cause", why)
+			if err := p.kill(); err != nil {
+				c.log.Error("cannot end the role by force", "role", string(c.role), "pid", p.pid, "err", err)
+			}
 		case <-c.bell:
 		case <-steady.C:
 			c.mu.Lock()
@@ -146,9 +155,9 @@ func (c *child) wanted() bool {
 	return c.want
 }
 
-// over takes in that the process has ended, and tells.
-func (c *child) over(p *process, asked bool) {
-	exit := Exit{Host: c.host, How: p.how, At: time.Now().UTC(), Wanted: asked, Output: tail(c.outputPath(), outputTail)}
+// over takes in that the process has ended, and tells. hung is why it was ended by force; empty: it was not.
+func (c *child) over(p *process, asked bool, hung string) {
+	exit := Exit{Host: c.host, How: p.how, Hung: hung, At: time.Now().UTC(), Wanted: asked, Output: tail(c.outputPath(), outputTail)}
 	// A process that ended before it had begun its life has left no report, or that of
 	// another one, whose end was told then.
 	if report, err := readReport(c.dir, c.role); err == nil && report.PID == p.pid {
@@ -157,7 +166,7 @@ func (c *child) over(p *process, asked bool) {
 		exit.Report = Report{Role: c.role, PID: p.pid, Started: p.began}
 	}
 	c.mu.Lock()
-	c.process, c.since = nil, time.Now()
+	c.process, c.since, c.hung = nil, time.Now(), ""
 	if !asked {
 		c.restarts++
 		c.next = time.Now().Add(jitter(c.pace.ended(time.Since(p.began))))
@@ -187,6 +196,8 @@ func (c *child) tell(exit Exit) {
 	switch {
 	case exit.Wanted:
 		log.Info("the role has stopped")
+	case exit.Hung != "":
+		log.Error("the role was hung", "cause", exit.Hung)
 	case exit.Looping:
 		log.Error("the role ends again and again", "output", exit.Output)
 	default:
@@ -263,7 +274,7 @@ func (c *child) until(ctx context.Context, so func(*process) bool) error {
 // status is how the role is now.
 func (c *child) status() RoleStatus {
 	c.mu.Lock()
-	s := RoleStatus{Role: c.role, State: Stopped, Since: c.since, Restarts: c.restarts, Looping: c.pace.looping(), LastExit: c.last}
+	s := RoleStatus{Role: c.role, State: Stopped, Since: c.since, Restarts: c.restarts, Looping: c.pace.looping(), LastExit: c.last, Hung: c.hung}
 	p, want, next := c.process, c.want, c.next
 	c.mu.Unlock()
 	switch {

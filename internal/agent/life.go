@@ -39,6 +39,8 @@ type Life struct {
 	lock interface{ Close() error }
 	stop chan struct{}
 
+	vital *vital // nil: of an Agent
+
 	mu     sync.Mutex // guards the rest, and the file
 	report Report
 	told   bool
@@ -63,6 +65,11 @@ func Begin(dir config.Dir, role config.Role, version string) (l *Life, err error
 	l.report = Report{Role: role, PID: os.Getpid(), Version: version, Started: time.Now().UTC(), State: "starting"}
 	if err := l.Tell(func(*Report) {}); err != nil {
 		return nil, errors.Join(err, f.Close())
+	}
+	if role != config.RoleAgent {
+		if l.vital, err = openVital(dir, role); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
 	}
 	watchStop(stopPath(dir, role), l.stop)
 	return l, nil
@@ -89,6 +96,14 @@ func (l *Life) Tell(change func(*Report)) error {
 	return nil
 }
 
+// Sign has the Agent told, whenever it asks, what sign gives: nil while the process does its work, or waits for
+// something; else what of it stands still. A sign that blocks says that as well.
+func (l *Life) Sign(sign func() error) {
+	l.vital.mu.Lock()
+	defer l.vital.mu.Unlock()
+	l.vital.sign = sign
+}
+
 // Report is what was told last.
 func (l *Life) Report() Report {
 	l.mu.Lock()
@@ -101,7 +116,13 @@ func (l *Life) Report() Report {
 func (l *Life) StopAsked() <-chan struct{} { return l.stop }
 
 // End gives the role back. The report stays: the Agent reads from it who has ended.
-func (l *Life) End() error { return l.lock.Close() }
+func (l *Life) End() error {
+	var closed error
+	if l.vital != nil {
+		closed = l.vital.close()
+	}
+	return errors.Join(closed, l.lock.Close())
+}
 
 // Find gives what the process that has a role in a data directory told of itself last, and
 // whether there is one. It needs no Agent; RoleAgent finds the Agent itself.

@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// beRole is the process of a role: good, stubborn (does not stop when asked) or broken.
+// beRole is the process of a role: good, stubborn (does not stop when asked), stuck (says so) or
+// broken.
 func beRole(how string, dir config.Dir, role config.Role) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -61,6 +62,9 @@ func beRole(how string, dir config.Dir, role config.Role) error {
 	trace, err := os.OpenFile(filepath.Join(string(dir), "trace"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
+	}
+	if how == "stuck" {
+		life.Sign(func() error { return errors.New("its checks stand still") })
 	}
 	<-ctx.Done()
 	if how == "stubborn" {

@@ -12,6 +12,7 @@ type Pacing struct {
 	Most   time.Duration // longest pause; 30 s
 	Steady time.Duration // a process that has run so long starts a new count; 30 s
 	Loop   int           // so many ends in a row are a crash loop; 5
+	Hung   time.Duration // a process that gives no sign of life for so long is ended; 30 s, negative: never
 }
 
 func (p Pacing) complete() Pacing {
@@ -26,6 +27,9 @@ func (p Pacing) complete() Pacing {
 	}
 	if p.Loop == 0 {
 		p.Loop = 5
+	}
+	if p.Hung == 0 {
+		p.Hung = 30 * time.Second
 	}
 	return p
 }

@@ -14,6 +14,7 @@ type Status struct {
 	Version string       `json:"version"`
 	Started time.Time    `json:"started"`
 	Booster string       `json:"booster,omitempty"` // it is connected to; empty: to none
+	Retired string       `json:"retired,omitempty"` // why its roles do not run any more: an alert
 	Roles   []RoleStatus `json:"roles"`
 }
 
@@ -24,6 +25,7 @@ type RoleStatus struct {
 	Since    time.Time   `json:"since"`               // its process runs, or it has ended
 	Restarts int         `json:"restarts"`            // after ends that nobody had asked for
 	Looping  bool        `json:"looping,omitempty"`   // it ends again and again: an alert
+	Hung     string      `json:"hung,omitempty"`      // it gives no sign of life: an alert, and soon its end
 	Next     *time.Time  `json:"next,omitempty"`      // when it is started again
 	LastExit *Exit       `json:"last_exit,omitempty"` // of this Agent's time
 	Report   *Report     `json:"report,omitempty"`    // of the process that runs
@@ -51,6 +53,7 @@ type Exit struct {
 	How     string    `json:"how"`
 	At      time.Time `json:"at"`
 	Wanted  bool      `json:"wanted"`           // somebody had asked for it
+	Hung    string    `json:"hung,omitempty"`   // it gave no sign of life and was ended by force for this
 	Looping bool      `json:"looping"`          // not the first of its kind: an alert
 	Output  string    `json:"output,omitempty"` // the last of what it wrote outside its log
 }
