@@ -74,7 +74,7 @@ func WithKey(ctx context.Context, key string) context.Context {
 // call is one request to be made.
 type call struct {
 	method string
-	path   string // below /api/v1
+	path   string // below /api/v1, escaped
 	query  url.Values
 	kind   string // of body; empty: JSON
 	body   []byte
@@ -151,7 +151,12 @@ func (c *Client) do(ctx context.Context, cl call) (*http.Response, error) {
 
 func (c *Client) once(ctx context.Context, cl call, key string) (*http.Response, error) {
 	u := *c.base
-	u.Path += "/api/v1" + cl.path
+	path, err := url.PathUnescape(cl.path)
+	if err != nil {
+		return nil, err
+	}
+	u.RawPath = u.EscapedPath() + "/api/v1" + cl.path
+	u.Path += "/api/v1" + path
 	u.RawQuery = cl.query.Encode()
 	req, err := http.NewRequestWithContext(ctx, cl.method, u.String(), bytes.NewReader(cl.body))
 	if err != nil {

@@ -57,6 +57,18 @@ func TestWritesAreRepeatedUnderOneKey(t *testing.T) {
 	}
 }
 
+func TestNamesOfAnyKindReachTheServer(t *testing.T) {
+	c, seen := server(t, opened)
+	for _, name := range []string{"plain-1", "請購/2026 #1", "50%", "a?b"} {
+		if _, err := c.Schedule(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		if r := (*seen)[len(*seen)-1]; r.URL.Path != "/api/v1/schedules/"+name || r.URL.RawQuery != "" {
+			t.Errorf("%q arrives as %s", name, r.URL)
+		}
+	}
+}
+
 func TestTheCallerMayChooseTheKey(t *testing.T) {
 	c, seen := server(t, opened)
 	if _, err := c.OpenTicket(WithKey(t.Context(), "mine"), Draft{}); err != nil {

@@ -100,7 +100,7 @@ func (d calendarDeleteCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	return con.print(e, func(t *table) { t.add("calendar "+e.Name, "taken away") })
+	return con.print(e, func(t *table) { t.add("calendar "+e.Name, "deleted") })
 }
 
 // readSpec reads a calendar, schedule or webhook as YAML. Its name is its own unless another is given.

@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"unicode"
+
+	"golang.org/x/text/width"
 
 	"github.com/paceline/paceline/client"
 	"github.com/paceline/paceline/internal/errs"
@@ -65,6 +67,7 @@ func (c *console) misused(err error) int {
 func cureOf(err error) string {
 	var p *client.Problem
 	var e *errs.Error
+	var unreachable *url.Error
 	switch {
 	case errors.As(err, &p) && p.Kind == client.Unauthenticated:
 		return "sign in with: paceline login"
@@ -72,6 +75,8 @@ func cureOf(err error) string {
 		return p.Cure
 	case errors.As(err, &e):
 		return e.Cure
+	case errors.As(err, &unreachable):
+		return "is the server running, and is its address right? paceline login ADDRESS signs in to another one"
 	}
 	return ""
 }
@@ -123,6 +128,49 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
+// text sets the cells in columns, two spaces apart.
+func (t *table) text() string {
+	rows := t.rows
+	if len(t.head) > 0 {
+		rows = append([][]string{t.head}, rows...)
+	}
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			row[i] = printable(cell)
+			widths[i] = max(widths[i], columns(row[i]))
+		}
+	}
+	var out strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", widths[i]-columns(cell)+2)
+		}
+		out.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return out.String()
+}
+
+// columns is how wide a terminal shows a text: two columns for a Chinese or Japanese character, none for a mark that
+// is put over the one before.
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.Is(unicode.Mn, r):
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
 // print writes v as JSON, or the table made of it, as the user wants.
 func (c *console) print(v any, asTable func(*table)) error {
 	if c.format == "json" {
@@ -130,17 +178,8 @@ func (c *console) print(v any, asTable func(*table)) error {
 	}
 	var t table
 	asTable(&t)
-	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-	if len(t.head) > 0 {
-		fmt.Fprintln(w, strings.Join(t.head, "\t"))
-	}
-	for _, row := range t.rows {
-		for i, cell := range row {
-			row[i] = printable(cell)
-		}
-		fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	return w.Flush()
+	_, err := io.WriteString(c.out, t.text())
+	return err
 }
 
 func (c *console) json(v any) error {

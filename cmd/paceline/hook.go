@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/paceline/paceline/client"
@@ -25,14 +25,18 @@ func (hookListCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.Hooks(ctx)
+	hooks, err := c.Hooks(ctx)
 	if err != nil {
 		return err
 	}
-	return con.print(list, func(t *table) {
+	return con.print(hooks, func(t *table) {
 		t.head = []string{"WEBHOOK", "PATH", "SECRETS", "CHANGED", "BY"}
-		for _, h := range list {
-			t.add(h.Name, h.Path, strconv.Itoa(len(h.Secrets)), when(h.Changed), h.Author)
+		for _, h := range hooks {
+			var ids []string
+			for _, s := range h.Secrets {
+				ids = append(ids, s.ID)
+			}
+			t.add(h.Name, h.Path, list(ids), when(h.Changed), h.Author)
 		}
 	})
 }
@@ -79,7 +83,15 @@ type hookDeleteCmd struct {
 
 // Run takes it away.
 func (d hookDeleteCmd) Run(ctx context.Context, con *console) error {
-	return hookOne(con, func(c *client.Client) (client.Hook, error) { return c.DeleteHook(ctx, d.Name) })
+	c, err := dial(con)
+	if err != nil {
+		return err
+	}
+	h, err := c.DeleteHook(ctx, d.Name)
+	if err != nil {
+		return err
+	}
+	return con.print(h, func(t *table) { t.add("webhook "+h.Name, "deleted") })
 }
 
 // hookOne is a command about one webhook that answers with it.
@@ -92,7 +104,7 @@ func hookOne(con *console, do func(*client.Client) (client.Hook, error)) error {
 	if err != nil {
 		return err
 	}
-	return con.print(h, func(t *table) { t.add(h.Name, h.Path, strconv.Itoa(len(h.Secrets))+" secrets") })
+	return con.print(h, func(t *table) { t.add("webhook "+h.Name, h.Path, fmt.Sprintf("secrets %d", len(h.Secrets))) })
 }
 
 type hookSecretCmd struct {
@@ -105,7 +117,7 @@ type hookSecretAddCmd struct {
 	Stdin bool   `help:"Read the secret from standard input; left out: a random one."`
 }
 
-// Run adds a secret and prints it: the only time that it is told.
+// Run adds a secret. One that the server made is printed: the only time that it is told.
 func (a hookSecretAddCmd) Run(ctx context.Context, con *console) error {
 	text := ""
 	if a.Stdin {
@@ -123,7 +135,10 @@ func (a hookSecretAddCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	return con.print(s, func(t *table) { t.add(s.ID, s.Secret) })
+	if a.Stdin {
+		s.Secret = "" // who gave it knows it
+	}
+	return con.print(s, func(t *table) { t.add("secret "+s.ID, "of webhook "+a.Name, s.Secret) })
 }
 
 type hookSecretRemoveCmd struct {

@@ -86,6 +86,9 @@ func (s startCmd) Run(ctx context.Context, con *console) error {
 
 // runAgent is the process of an Agent.
 func runAgent(ctx context.Context, con *console, dir config.Dir) (err error) {
+	if _, err := config.LoadHost(dir); err != nil { // before anything is made there
+		return err
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return err

@@ -38,6 +38,9 @@ func (l loginCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	me, err := c.Login(ctx, l.User, password)
+	if client.KindOf(err) == client.Unauthenticated {
+		return errs.New(errs.Unauthenticated, "%w", err).WithCure("try again; an administrator gives a new password with: paceline user password %s", l.User)
+	}
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (m messageSendCmd) Run(ctx context.Context, con *console) error {
 	return con.print(sent, func(t *table) {
 		switch {
 		case sent.Reached == nil:
-			t.add("message "+m.Name, "under way")
+			t.add("message "+m.Name, "sent", "it looks for its receiver for up to an hour")
 		case sent.Reached.Started:
 			t.add("message "+m.Name, "began", "ticket "+sent.Reached.Ticket)
 		default:

@@ -72,7 +72,7 @@ type recordFilterFlags struct {
 	Search string   `help:"Part of the title or of a searchable text."`
 	Mine   bool     `help:"Only those you made."`
 	Field  []string `placeholder:"NAME:OP:VALUE" sep:"none" help:"Only where a searchable field compares so; OP is eq, ne, in, prefix, contains, lt, le, gt, ge, empty. Repeatable."`
-	Sort   string   `help:"newest, oldest, or a searchable field, with - before it downwards."`
+	Sort   string   `help:"newest, oldest, or a searchable field; downwards with - before it, as in --sort=-tag."`
 }
 
 func (f recordFilterFlags) query() client.RecordQuery {
@@ -278,12 +278,17 @@ func (r recordImportCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	err = con.print(report, func(t *table) {
-		for _, p := range report.Problems {
-			t.add(fmt.Sprintf("row %d", p.Row), p.Column, p.Rule, p.Message)
+		if len(report.Problems) > 0 {
+			t.head = []string{"ROW", "COLUMN", "RULE", "PROBLEM"}
 		}
-		t.add("rows", strconv.Itoa(report.Rows), "", fmt.Sprintf("%d created, %d changed, %d unchanged, %d bad", report.Created, report.Changed, report.Unchanged, report.Bad))
-		t.add("written", mark(report.Written))
+		for _, p := range report.Problems {
+			t.add(strconv.Itoa(p.Row), p.Column, p.Rule, p.Message)
+		}
 	})
+	if err == nil {
+		con.say("%d rows: %d created, %d changed, %d unchanged, %d bad. %s", report.Rows, report.Created, report.Changed, report.Unchanged, report.Bad,
+			map[bool]string{true: "Written.", false: "Nothing is written."}[report.Written])
+	}
 	if err == nil && report.Bad > 0 {
 		err = errSaid
 	}

@@ -34,23 +34,22 @@ func (scheduleListCmd) Run(ctx context.Context, con *console) error {
 	return con.print(list, func(t *table) {
 		t.head = []string{"SCHEDULE", "CYCLE", "NEXT", "STATE"}
 		for _, s := range list {
-			t.add(scheduleCells(s)...)
+			t.add(s.Name, s.Cycle, when(s.Next), scheduleState(s))
 		}
 	})
 }
 
-func scheduleCells(s client.Schedule) []string {
-	state := "on"
+func scheduleState(s client.Schedule) string {
 	switch {
 	case s.Paused:
-		state = "paused"
+		return "paused"
 	case s.Next.IsZero():
-		state = "over"
+		return "over"
 	}
-	return []string{s.Name, s.Cycle, when(s.Next), state}
+	return "on"
 }
 
-// scheduleOne is a command about one schedule that answers with it.
+// scheduleOne is a command about one schedule that answers with how it is now.
 func scheduleOne(con *console, do func(*client.Client) (client.Schedule, error)) error {
 	c, err := dial(con)
 	if err != nil {
@@ -60,7 +59,13 @@ func scheduleOne(con *console, do func(*client.Client) (client.Schedule, error))
 	if err != nil {
 		return err
 	}
-	return con.print(s, func(t *table) { t.add(scheduleCells(s)...) })
+	return con.print(s, func(t *table) {
+		cells := []string{"schedule " + s.Name, scheduleState(s)}
+		if !s.Next.IsZero() {
+			cells = append(cells, "next "+when(s.Next))
+		}
+		t.add(cells...)
+	})
 }
 
 type scheduleShowCmd struct {
@@ -150,7 +155,15 @@ type scheduleDeleteCmd struct {
 
 // Run takes it away.
 func (d scheduleDeleteCmd) Run(ctx context.Context, con *console) error {
-	return scheduleOne(con, func(c *client.Client) (client.Schedule, error) { return c.DeleteSchedule(ctx, d.Name) })
+	c, err := dial(con)
+	if err != nil {
+		return err
+	}
+	s, err := c.DeleteSchedule(ctx, d.Name)
+	if err != nil {
+		return err
+	}
+	return con.print(s, func(t *table) { t.add("schedule "+s.Name, "deleted") })
 }
 
 type scheduleRunCmd struct {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/paceline/paceline/client"
 	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/join"
 	"github.com/paceline/paceline/internal/node"
 	"github.com/paceline/paceline/internal/org"
@@ -30,6 +31,9 @@ func (c tokenCreateCmd) Run(ctx context.Context, con *console) error {
 	roles, err := rolesOf(c.Role)
 	if err != nil {
 		return err
+	}
+	if c.TTL < time.Second || c.Uses < 1 {
+		return errs.New(errs.Invalid, "--ttl %s --uses %d lets nobody in", c.TTL, c.Uses).WithCure("a token lives a second to 30 days (720h) and lets in 1 to 1000 hosts")
 	}
 	made, err := c.create(ctx, con, roles)
 	if err != nil {

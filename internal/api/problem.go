@@ -133,10 +133,13 @@ func (s *Server) restate(ctx huma.Context, _ string, v any) (any, error) {
 	}
 	p.Cure = "Compare it with " + documentPath + "."
 	for _, d := range m.Errors {
-		p.Errors = append(p.Errors, errs.Detail{Place: d.Location, Rule: "schema", Message: d.Message})
+		p.Errors = append(p.Errors, errs.Detail{Place: d.Location, Rule: "schema", Message: choices.Replace(d.Message)})
 	}
 	return p, nil
 }
+
+// choices takes the empty choice, which stands for leaving it out, from what huma says of a wrong one.
+var choices = strings.NewReplacer(`one of ", `, `one of "`)
 
 // refuse answers a request outside huma's handlers with a problem.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {

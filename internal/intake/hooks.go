@@ -205,7 +205,7 @@ func without(id string) func([]secret) ([]secret, error) {
 	return func(all []secret) ([]secret, error) {
 		i := slices.IndexFunc(all, func(s secret) bool { return s.ID == id })
 		if i < 0 {
-			return nil, errs.New(errs.NotFound, "the webhook has no secret %q", clip(id, 20))
+			return nil, errs.New(errs.NotFound, "the webhook has no secret %q", clip(id, 20)).WithCure("paceline hook list names their ids")
 		}
 		return slices.Delete(all, i, i+1), nil
 	}
