@@ -13,6 +13,7 @@ import (
 	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/join"
+	"github.com/paceline/paceline/internal/process"
 	"github.com/paceline/paceline/internal/trust"
 )
 
@@ -105,7 +106,11 @@ func (n *Node) hearBell(topic, key string) {
 		}
 		return
 	}
-	if n.cfg.Role != config.RoleBooster {
+	switch {
+	case n.cfg.Role == config.RoleBooster:
+	case topic == process.TopicJob:
+		n.process.Hear(key)
+	default:
 		n.heed(topic, key)
 	}
 }

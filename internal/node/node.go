@@ -123,6 +123,9 @@ func New(ctx context.Context, cfg Config) (n *Node, err error) {
 	if err != nil {
 		return nil, errors.Join(err, n.close())
 	}
+	if cfg.Life != nil {
+		cfg.Life.Sign(n.sign)
+	}
 	return n, nil
 }
 
@@ -357,6 +360,14 @@ func (n *Node) measure(reg *prometheus.Registry) {
 	}
 	gauge("paceline_commands_waiting", "Commands queued in the lanes.", func(s process.Stats) int { return s.Waiting })
 	gauge("paceline_jobs_held", "Jobs and near timers in memory.", func(s process.Stats) int { return s.Held })
+	gauge("paceline_jobs_room", "Jobs that this node would take now.", func(s process.Stats) int { return max(s.Room, 0) })
 	gauge("paceline_instances_cached", "Instances whose state is in memory.", func(s process.Stats) int { return s.Cached })
+	reads := func(name, help string, read func(process.Stats) int64) {
+		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(read(n.process.Stats())) }))
+	}
+	reads("paceline_instances_found_total", "Looks for an instance in memory that found it.", func(s process.Stats) int64 { return s.Hits })
+	reads("paceline_instances_missed_total", "Looks for an instance in memory that did not.", func(s process.Stats) int64 { return s.Misses })
+	reads("paceline_instances_stale_total", "Commands run again because the instance in memory had passed.", func(s process.Stats) int64 { return s.Stale })
 	count("paceline_db_retries_total", "Transactions tried again after a deadlock or conflict.", func(s db.Stats) int64 { return s.Retries })
 }

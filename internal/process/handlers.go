@@ -219,7 +219,7 @@ func (j *jobs) retry(ctx context.Context, x *job, cause error) error {
 	}
 	x.retries--
 	x.waits = 0
-	j.later(x, due)
+	j.putBack(x, due)
 	return errPutBack
 }
 

@@ -1,11 +1,12 @@
 package process
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,15 +50,18 @@ type job struct {
 	payload                        []byte
 	created                        time.Time
 
-	work   *work // of a jobWork, see handlers.go
-	waits  int   // times in a row that it could not be done for want of something
-	taken  bool  // from the database and not from the transition that made it
-	closed bool  // its row is gone
-	index  int   // in the heap; -1: being done
+	work   *work         // of a jobWork, see handlers.go
+	waits  int           // times in a row that it could not be done for want of something
+	taken  bool          // from the database and not from the transition that made it
+	closed bool          // its row is gone
+	queue  *queue        // in which it waits; nil: it is being done
+	index  int           // there
+	begun  time.Duration // when it was taken from there, as effort counts
 }
 
-// job writes a job of this transition. One that is due soon is held by this node from the
-// start and done from memory after the commit, so nobody has to look for it.
+// job writes a job of this transition. One that this node gets to soon is held by it from the
+// start and done from memory after the commit, so nobody has to look for it. What is due and
+// more than that is for whoever has room.
 func (w *rows) job(j *job) {
 	if j.instance == 0 {
 		j.instance = w.t.Instance
@@ -70,10 +74,12 @@ func (w *rows) job(j *job) {
 	switch {
 	case j.kind == jobExternal:
 		owner = external
-		w.rings[ring{"job", j.typ}] = struct{}{}
-	case w.r.jobs.wants(j.due):
+		w.rings[ring{TopicJob, j.typ}] = struct{}{}
+	case w.r.jobs.wants(j.due, len(w.held)):
 		owner, epoch = w.r.deps.Lease.Number(), w.r.deps.Lease.Epoch()
 		w.held = append(w.held, j)
+	case !j.due.After(w.t.Now):
+		w.rings[freeWork] = struct{}{}
 	}
 	w.change.Inserts = append(w.change.Inserts, j.row(owner, epoch))
 }
@@ -86,28 +92,54 @@ func (j *job) row(owner, epoch int64) db.Row {
 }
 
 // jobs does what is due: it holds jobs in memory by due time, hands them to a bounded number of
-// workers, and looks in the database for what nobody holds.
+// workers, and looks in the database for what nobody holds. What is shared with other nodes, and
+// when, is said in share.go.
 type jobs struct {
 	r     *Runtime
-	look  *service.Loop
 	group *service.Group
+	look  *service.Loop // for everything that may have to be done
+	taker *service.Loop // for what is free and due
+	offer *service.Loop // rings that there is such work
+	slots chan struct{} // one token for each job that is handed over or being done
 	ready chan *job
+	can   string // condition: this node has a handler for it. The nodes of a cluster may differ while a new version comes
+	types []any  // of can
 
-	mu   sync.Mutex
-	open bool
-	byID map[db.ID]*job // waiting and being done
-	wait dueHeap
-	wake chan struct{}
+	filling sync.Mutex    // held while free work is taken
+	late    time.Duration // of the taker: how long it rests after another ring that came to nothing
+
+	mu     sync.Mutex // guards the rest
+	open   bool
+	byID   map[db.ID]*job // waiting and being done
+	later  queue          // not due yet
+	due    queue          // waiting for a worker
+	effort effort
+	more   bool // there may be free work that is due
+	rung   bool // another node says so
+	owes   bool // the others were not told yet of what is free here
+	wake   chan struct{}
 }
 
 func newJobs(r *Runtime) *jobs {
-	j := &jobs{r: r, ready: make(chan *job), byID: map[db.ID]*job{}, wake: make(chan struct{}, 1)}
+	workers := r.cfg.Workers
+	j := &jobs{
+		r: r, slots: make(chan struct{}, workers), ready: make(chan *job, workers), byID: map[db.ID]*job{},
+		effort: newEffort(), wake: make(chan struct{}, 1),
+		can: " AND kind <> ?", types: []any{int(jobWork)},
+	}
+	if types := slices.Sorted(maps.Keys(r.deps.Handlers)); len(types) > 0 {
+		j.can, j.types = " AND (kind <> ? OR type IN (?))", append(j.types, db.In(types))
+	}
 	j.look = service.NewLoop(r.cfg.PollEvery, j.poll)
+	j.taker = service.NewLoop(r.cfg.PollEvery, j.take)
+	j.offer = service.NewLoop(r.cfg.PollEvery, j.tellOthers)
 	j.group = service.NewGroup(r.log)
-	for range r.cfg.Workers {
+	for range workers {
 		j.group.Add("worker", service.NewBackground(j.worker))
 	}
 	j.group.Add("dispatch", service.NewBackground(j.dispatch))
+	j.group.Add("take", j.taker)
+	j.group.Add("offer", j.offer)
 	j.group.Add("look", j.look)
 	return j
 }
@@ -133,11 +165,17 @@ func (j *jobs) Stop(ctx context.Context) error {
 		return nil
 	}
 	j.mu.Lock()
-	j.byID, j.wait = map[db.ID]*job{}, nil
+	j.byID, j.later, j.due = map[db.ID]*job{}, nil, nil
+	for len(j.ready) > 0 {
+		<-j.ready
+		<-j.slots
+	}
 	j.mu.Unlock()
-	_, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET owner = 0, epoch = 0 WHERE owner > 0 AND owner = ? AND epoch = ?", j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
+	freed, err := j.r.deps.DB.Exec(ctx, "UPDATE job SET owner = 0, epoch = 0 WHERE owner > 0 AND owner = ? AND epoch = ?", j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch())
 	if err != nil {
 		j.r.log.Warn("jobs are not handed over; they wait until this node's epoch has ended", "cause", err)
+	} else if freed > 0 {
+		j.r.deps.Ring(freeWork.topic, freeWork.key)
 	}
 	return nil
 }
@@ -146,13 +184,6 @@ func (j *jobs) Stop(ctx context.Context) error {
 func (r *Runtime) Wake() {
 	r.jobs.look.Ring()
 	r.jobs.ring()
-}
-
-// wants reports whether this node takes a job of that due time into memory.
-func (j *jobs) wants(due time.Time) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.open && len(j.byID) < j.r.cfg.JobQueue && due.Before(j.r.now().Add(j.r.cfg.Ahead))
 }
 
 // len counts the jobs in memory, those being done among them.
@@ -170,7 +201,16 @@ func (j *jobs) add(x *job) {
 		return
 	}
 	j.byID[x.id] = x
-	heap.Push(&j.wait, x)
+	j.wait(x)
+}
+
+// wait puts a job where it waits; the caller holds mu.
+func (j *jobs) wait(x *job) {
+	if x.due.After(j.r.now()) {
+		j.later.push(x)
+	} else {
+		j.due.push(x)
+	}
 	j.ring()
 }
 
@@ -183,14 +223,14 @@ func (j *jobs) forget(id db.ID) {
 		return
 	}
 	x.closed = true
-	if x.index >= 0 {
-		heap.Remove(&j.wait, x.index)
+	if x.queue != nil {
+		x.queue.remove(x)
 		delete(j.byID, id)
 	}
 }
 
-// later puts a job that was being done back until due.
-func (j *jobs) later(x *job, due time.Time) {
+// putBack lets a job that was being done wait until due.
+func (j *jobs) putBack(x *job, due time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if x.closed || !j.open {
@@ -198,8 +238,7 @@ func (j *jobs) later(x *job, due time.Time) {
 		return
 	}
 	x.due = due
-	heap.Push(&j.wait, x)
-	j.ring()
+	j.wait(x)
 }
 
 // done ends a job that was being done.
@@ -216,17 +255,30 @@ func (j *jobs) ring() {
 	}
 }
 
-// dispatch hands due jobs to the workers. It waits while all of them are busy.
+// dispatch hands due jobs to the workers. While all of them are busy nothing leaves the queue, so
+// that it can be given away.
 func (j *jobs) dispatch(ctx context.Context) {
 	for {
-		x, pause := j.next()
+		select {
+		case j.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		x := j.next(ctx)
+		if x == nil {
+			<-j.slots
+			return
+		}
+		j.ready <- x // has room for as many as there are slots
+	}
+}
+
+// next waits for a job to be due and takes it; nil: ctx has ended.
+func (j *jobs) next(ctx context.Context) *job {
+	for {
+		x, pause := j.pop()
 		if x != nil {
-			select {
-			case j.ready <- x:
-				continue
-			case <-ctx.Done():
-				return
-			}
+			return x
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -234,23 +286,34 @@ func (j *jobs) dispatch(ctx context.Context) {
 		case <-j.wake:
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return nil
 		}
 		timer.Stop()
 	}
 }
 
-// next takes the job that is due, or says how long there is none.
-func (j *jobs) next() (*job, time.Duration) {
+// pop takes the job that is due first, or says how long there is none.
+func (j *jobs) pop() (*job, time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.wait) == 0 {
+	j.ripen()
+	if len(j.due) > 0 {
+		x := j.due.pop()
+		x.begun = j.effort.begin()
+		return x, 0
+	}
+	if len(j.later) == 0 {
 		return nil, j.r.cfg.PollEvery
 	}
-	if pause := j.wait[0].due.Sub(j.r.now()); pause > 0 {
-		return nil, min(pause, j.r.cfg.PollEvery)
+	return nil, min(j.later[0].due.Sub(j.r.now()), j.r.cfg.PollEvery)
+}
+
+// ripen moves what has become due; the caller holds mu.
+func (j *jobs) ripen() {
+	now := j.r.now()
+	for len(j.later) > 0 && !j.later[0].due.After(now) {
+		j.due.push(j.later.pop())
 	}
-	return heap.Pop(&j.wait).(*job), 0
 }
 
 func (j *jobs) worker(ctx context.Context) {
@@ -258,6 +321,8 @@ func (j *jobs) worker(ctx context.Context) {
 		select {
 		case x := <-j.ready:
 			j.do(ctx, x)
+			j.ended(x.begun)
+			<-j.slots
 		case <-ctx.Done():
 			return
 		}
@@ -293,7 +358,7 @@ func (j *jobs) postpone(x *job, err error) {
 	if x.waits == 5 || x.waits%100 == 0 {
 		j.r.log.Warn("a job cannot be done yet", "job", x.id, "instance", x.instance, "cause", err)
 	}
-	j.later(x, j.r.now().Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))
+	j.putBack(x, j.r.now().Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))
 }
 
 func (j *jobs) attempt(ctx context.Context, x *job) (err error) {
@@ -335,38 +400,4 @@ func backoff(base time.Duration, attempt int, most time.Duration) time.Duration 
 		d = min(base<<max(attempt-1, 0), most)
 	}
 	return d - d/8 + rand.N(d/4+1)
-}
-
-// dueHeap orders jobs by due time, then id.
-type dueHeap []*job
-
-func (h dueHeap) Len() int { return len(h) }
-
-func (h dueHeap) Less(a, b int) bool {
-	if !h[a].due.Equal(h[b].due) {
-		return h[a].due.Before(h[b].due)
-	}
-	return h[a].id < h[b].id
-}
-
-func (h dueHeap) Swap(a, b int) {
-	h[a], h[b] = h[b], h[a]
-	h[a].index, h[b].index = a, b
-}
-
-// Push adds a *job; for package heap.
-func (h *dueHeap) Push(x any) {
-	j := x.(*job)
-	j.index = len(*h)
-	*h = append(*h, j)
-}
-
-// Pop removes the last *job; for package heap.
-func (h *dueHeap) Pop() any {
-	old := *h
-	j := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	j.index = -1
-	return j
 }

@@ -15,24 +15,27 @@ var (
 	jobLease   = []string{"owner", "epoch"}
 )
 
-// poll looks for what nobody holds: timers that are due soon, jobs that found no room in any
-// memory, and the jobs of nodes that are dead.
+// poll looks for what nobody holds: timers that are due soon, work that is free, and the jobs of
+// nodes that are dead.
 func (j *jobs) poll(ctx context.Context) {
-	err := j.r.adopt(ctx)
+	err := j.giveBack(ctx)
 	if err == nil {
-		err = j.takeAll(ctx, "owner = 0 AND due <= ?", func() []any { return []any{j.r.now().Add(j.r.cfg.Ahead).UnixMicro()} })
+		err = j.r.adopt(ctx)
 	}
 	if err == nil {
-		err = j.takeOrphans(ctx)
+		err = j.freeOrphans(ctx)
+	}
+	if err == nil {
+		_, _, err = j.fill(ctx, j.r.cfg.Ahead)
 	}
 	if err != nil && ctx.Err() == nil {
 		j.r.log.Warn("cannot look for jobs", "cause", err)
 	}
 }
 
-// takeOrphans takes over the jobs of epochs that have ended. A job done twice is harmless: what
+// freeOrphans frees the jobs of epochs that have ended. A job done twice is harmless: what
 // it brings back is a command that the instance takes once.
-func (j *jobs) takeOrphans(ctx context.Context) error {
+func (j *jobs) freeOrphans(ctx context.Context) error {
 	dead, err := j.r.deps.Lease.Dead(ctx)
 	if err != nil {
 		return err
@@ -48,35 +51,31 @@ func (j *jobs) takeOrphans(ctx context.Context) error {
 		if !dead(h.number, h.epoch) {
 			continue
 		}
-		err := j.takeAll(ctx, "owner > 0 AND owner = ? AND epoch = ?", func() []any { return []any{h.number, h.epoch} })
+		freed, err := j.freeOf(ctx, h.number, h.epoch)
+		if freed > 0 {
+			j.free()
+			j.r.log.Info("freed the jobs of a node that is gone", "node", h.number, "epoch", h.epoch, "jobs", freed)
+		}
 		if err != nil {
 			return err
 		}
-		j.r.log.Info("took over the jobs of a node that is gone", "node", h.number, "epoch", h.epoch)
 	}
 	return nil
 }
 
-// takeAll leases the jobs that match, batch by batch, while there is room for them.
-func (j *jobs) takeAll(ctx context.Context, where string, args func() []any) error {
+// freeOf frees the jobs of an epoch, batch by batch; those that another node frees at the same time are left to it.
+func (j *jobs) freeOf(ctx context.Context, number, epoch int64) (freed int, err error) {
 	for ctx.Err() == nil {
-		limit := min(batch, j.r.cfg.JobQueue-j.len())
-		if limit <= 0 {
-			return nil
-		}
-		taken, err := db.Take(ctx, j.r.deps.DB, db.Lease{
-			Table: Jobs, Where: where, Args: args(), OrderBy: "due",
-			Columns: jobLease, Values: []any{j.r.deps.Lease.Number(), j.r.deps.Lease.Epoch()},
-			Limit: limit, Returns: jobReturns,
-		}, scanJob)
-		for _, x := range taken {
-			j.add(x)
-		}
-		if err != nil || len(taken) < limit {
-			return err
+		ids, err := db.Take(ctx, j.r.deps.DB, db.Lease{
+			Table: Jobs, Where: "owner > 0 AND owner = ? AND epoch = ?", Args: []any{number, epoch}, OrderBy: "due",
+			Columns: jobLease, Values: []any{0, 0}, Limit: batch, Returns: []string{"id"},
+		}, func(s db.Scanner) (id db.ID, err error) { return id, s.Scan(&id) })
+		freed += len(ids)
+		if err != nil || len(ids) < batch {
+			return freed, err
 		}
 	}
-	return ctx.Err()
+	return freed, ctx.Err()
 }
 
 func scanJob(s db.Scanner) (*job, error) {

@@ -218,7 +218,7 @@ func (j *jobs) sendMessage(ctx context.Context, x *job) error {
 		return err
 	}
 	x.waits++
-	j.later(x, now.Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))
+	j.putBack(x, now.Add(backoff(50*time.Millisecond, x.waits, 10*time.Second)))
 	return errPutBack
 }
 

@@ -23,6 +23,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
@@ -107,6 +108,7 @@ type Deps struct {
 	//	task      task id       the task was given to somebody, or is over
 	//	inbox     principal id  a task for the principal has come
 	//	job       type          work for workers outside has come
+	//	job       empty         work has come that no node holds: Runtime.Hear of the others
 	Ring func(topic, key string)
 	Log  *slog.Logger
 	Now  func() time.Time // time.Now where nil
@@ -168,6 +170,7 @@ type Runtime struct {
 	states *db.Lookup[db.ID, *snapshot] // those that State has to read
 
 	workers workers
+	stale   atomic.Int64
 
 	services *service.Group
 }
@@ -215,12 +218,17 @@ func (r *Runtime) now() time.Time { return r.deps.Now().UTC().Truncate(time.Micr
 type Stats struct {
 	Waiting int // commands queued
 	Held    int // jobs and near timers in memory
+	Room    int // jobs that this node would take now; 0 or less: it has enough to do
 	Cached  int // instances
+
+	Hits, Misses int64 // looks for an instance in memory: it was there, it was not
+	Stale        int64 // commands that ran again because what was in memory had passed
 }
 
 // Stats counts the work at hand.
 func (r *Runtime) Stats() Stats {
-	s := Stats{Held: r.jobs.len(), Cached: r.cache.len()}
+	s := Stats{Cached: r.cache.len(), Hits: r.cache.hits.Load(), Misses: r.cache.misses.Load(), Stale: r.stale.Load()}
+	s.Held, s.Room = r.jobs.load()
 	for _, l := range r.lanes {
 		s.Waiting += l.len()
 	}

@@ -52,7 +52,11 @@ func (l *lane) done(u *unit) {
 		}
 	}
 	for r := range u.rings {
-		if r.topic == "job" {
+		switch {
+		case r == freeWork:
+			l.r.jobs.free()
+			continue
+		case r.topic == freeWork.topic:
 			l.r.workers.ring(r.key)
 		}
 		l.r.deps.Ring(r.topic, r.key)
@@ -65,6 +69,7 @@ const maxStale = 100
 func (l *lane) stale(u *unit) (again []*call) {
 	l.r.cache.drop(u.instance)
 	for _, c := range u.commands() {
+		l.r.stale.Add(1)
 		if c.tries++; c.tries > maxStale {
 			c.fail(errs.New(errs.Unavailable, "instance %s changes faster than this command can follow", u.instance).RetryAfter(time.Second))
 			continue

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
@@ -159,7 +160,8 @@ func lacking(definition db.ID, err error) error {
 
 // cache keeps the snapshots used last, bounded by the size of their states.
 type cache struct {
-	limit int64
+	limit        int64
+	hits, misses atomic.Int64
 
 	mu    sync.Mutex
 	size  int64
@@ -179,8 +181,10 @@ func (c *cache) get(id db.ID) *snapshot {
 	defer c.mu.Unlock()
 	e := c.byID[id]
 	if e == nil {
+		c.misses.Add(1)
 		return nil
 	}
+	c.hits.Add(1)
 	c.order.MoveToFront(e)
 	return e.Value.(*snapshot)
 }
