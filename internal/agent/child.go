@@ -97,6 +97,7 @@ func (c *child) attend(ctx context.Context, p *process) {
 	for {
 		if !asked && c.unwanted(anew) {
 			asked = true
+			end() // a process that stops may be silent
 			if err := p.signal(func(handle *os.Process) error { return terminate(handle, stopPath(c.dir, c.role)) }); err != nil {
 				c.log.Error("cannot ask the role to stop", "role", string(c.role), "pid", p.pid, "err", err)
 			}

@@ -31,6 +31,7 @@ type Readiness struct {
 	looking sync.Mutex // held through a look, so that what is told is told in order
 
 	mu     sync.Mutex // guards the rest
+	begun  time.Time  // when the look began that has not ended; zero: none
 	causes []error    // of each check; nil: it is good; replaced as a whole
 }
 
@@ -86,9 +87,28 @@ func (r *Readiness) Cause(name string) error {
 	return errs.New(errs.NotFound, "there is no check %q", name)
 }
 
+// Stuck says whether a look has not come to its end for so long: then a check heeds no limit, and the node hangs.
+// What a check finds missing is no such thing.
+func (r *Readiness) Stuck(most time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.begun.IsZero() || time.Since(r.begun) < most {
+		return nil
+	}
+	return errs.New(errs.Unavailable, "its checks have not ended for %v", time.Since(r.begun).Round(time.Second))
+}
+
+func (r *Readiness) begin(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun = at
+}
+
 func (r *Readiness) look(ctx context.Context) {
 	r.looking.Lock()
 	defer r.looking.Unlock()
+	r.begin(time.Now())
+	defer r.begin(time.Time{})
 	limited, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
 	found := make([]error, len(r.checks))

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -28,6 +29,8 @@ type Host struct {
 	Advertise string `yaml:"advertise,omitempty"`
 	Roles     []Role `yaml:"roles"` // as the cluster told last
 	Listen    Listen `yaml:"listen,omitempty"`
+	// Hung is how long a role may give no sign of life before the Agent ends it; 30 s, negative: for ever.
+	Hung time.Duration `yaml:"hung,omitempty"`
 }
 
 // Listen is where the roles of a host listen, as [host]:port. What is empty gets the

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -41,6 +42,7 @@ type Agent struct {
 	self     presence
 	services *service.Group
 	double   chan struct{} // closed when another Agent of that name was there before
+	out      chan struct{} // holds one when the Boosters refuse the host
 }
 
 // presence is how an Agent shows that it is there.
@@ -61,7 +63,7 @@ const (
 // NewAgent makes the Agent of the host that the data directory belongs to.
 func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 	defer errs.Wrap(&err, "node.NewAgent")
-	a = &Agent{cfg: cfg, services: service.NewGroup(cfg.Log), double: make(chan struct{})}
+	a = &Agent{cfg: cfg, services: service.NewGroup(cfg.Log), double: make(chan struct{}), out: make(chan struct{}, 1)}
 	a.self = presence{Instance: rand.Text(), Started: time.Now().UTC()}
 	if a.host, err = config.LoadHost(cfg.Data); err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 	}
 	a.teller = newTeller(cfg.Log)
 	met := make(chan struct{}, 1)
-	a.bus, err = bus.New(bus.Config{Identity: a.id, Boosters: a.host.Boosters, Beat: a.beat, Changed: func(_ string, ok bool) {
+	a.bus, err = bus.New(bus.Config{Identity: a.id, Boosters: a.host.Boosters, Beat: a.beat, Refused: a.refused, Changed: func(_ string, ok bool) {
 		if ok {
 			a.teller.connected()
 			select {
@@ -84,6 +86,7 @@ func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 		return nil, err
 	}
 	a.teller.bus = a.bus
+	cfg.Pacing.Hung = cmp.Or(cfg.Pacing.Hung, a.host.Hung)
 	a.Agent, err = agent.New(agent.Config{
 		Dir: cfg.Data, Host: a.host, Version: cfg.Version, Program: cfg.Program, Env: cfg.Env, Grace: cfg.Grace, Pacing: cfg.Pacing,
 	}, agent.Deps{Log: cfg.Log, Exited: a.teller.ended, Booster: a.booster})
@@ -121,16 +124,33 @@ func (a *Agent) Run(ctx context.Context, ready func()) error {
 	}
 	ready()
 	var failed error
-	select {
-	case <-a.Done():
-	case <-ctx.Done():
-		_, failed = a.Do(whole, agent.Order{Verb: agent.VerbStop})
-	case <-a.double:
-		_, failed = a.Do(whole, agent.Order{Verb: agent.VerbStop})
-		failed = errors.Join(a.errDouble(), failed)
+	for ended := false; !ended; {
+		ended = true
+		select {
+		case <-a.Done():
+		case <-ctx.Done():
+			_, failed = a.Do(whole, agent.Order{Verb: agent.VerbStop})
+		case <-a.double:
+			_, failed = a.Do(whole, agent.Order{Verb: agent.VerbStop})
+			failed = errors.Join(a.errDouble(), failed)
+		case <-a.out:
+			ended = false
+			if err := a.Retire(ctx, errRemoved); err != nil {
+				a.cfg.Log.Error("a role does not stop", "node", a.host.Name, "err", err)
+			}
+		}
 	}
 	a.teller.tell(whole) // what the loop has not got to
 	return errors.Join(failed, a.services.Stop(whole))
+}
+
+// refused takes in that a Booster holds the host's certificate for revoked: the host was removed. The roles are
+// stopped, and the Agent stays to say so.
+func (a *Agent) refused() {
+	select {
+	case a.out <- struct{}{}:
+	default:
+	}
 }
 
 // booster is the one that this host is connected to.
@@ -189,6 +209,8 @@ func (a *Agent) refuseDouble(ctx context.Context, met <-chan struct{}) error {
 	case <-timer.C:
 		a.cfg.Log.Warn("the host starts without a Booster, and looks for one", "node", a.host.Name)
 		return nil
+	case <-a.out:
+		return a.Retire(ctx, errRemoved)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -102,8 +102,7 @@ func newField(t *testing.T, dsn string) *field {
 	if err := f.db.Migrate(t.Context(), migrations()); err != nil {
 		t.Fatal(err)
 	}
-	audit := func(context.Context, *db.Tx, *org.Actor, string, string, any) error { return nil }
-	deps := join.Deps{DB: f.db, Audit: audit, Ring: func(string, string) {}, Now: time.Now}
+	deps := f.deps()
 	ports := freePorts(t, 6)
 	first := "127.0.0.1:" + strconv.Itoa(ports)
 	_, err := join.Found(t.Context(), deps, join.Founding{Data: f.dir("b1"), DSN: dsn, Name: "b1", Advertise: first, Roles: []config.Role{config.RoleBooster, config.RoleGateway}})
@@ -137,6 +136,11 @@ func newField(t *testing.T, dsn string) *field {
 	return f
 }
 
+func (f *field) deps() join.Deps {
+	audit := func(context.Context, *db.Tx, *org.Actor, string, string, any) error { return nil }
+	return join.Deps{DB: f.db, Audit: audit, Ring: func(string, string) {}, Now: time.Now}
+}
+
 // dir makes the data directory of a host; its socket does not fit into t.TempDir everywhere.
 func (f *field) dir(name string) config.Dir {
 	if dir, ok := f.hosts[name]; ok {
@@ -161,6 +165,7 @@ func (f *field) settle(name string) {
 	}
 	const free = "127.0.0.1:0"
 	host.Listen.Server, host.Listen.Gateway, host.Listen.BoosterHealth, host.Listen.GatewayHealth = free, free, free, free
+	host.Hung = 3 * time.Second
 	if err := config.SaveHost(dir, host); err != nil {
 		f.Fatal(err)
 	}
@@ -310,6 +315,8 @@ func TestACluster(t *testing.T) {
 	f.leaderDies()
 	f.secondAgent()
 	f.anyOrder()
+	f.serverHangs()
+	f.hostIsRemoved()
 	f.withoutBoosters()
 }
 

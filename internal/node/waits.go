@@ -121,6 +121,21 @@ func (p place) Start(ctx context.Context) error {
 // Stop gives it back.
 func (p place) Stop(ctx context.Context) error { return p.member.Stop(ctx) }
 
+// stuckAfter is how long the checks of a node may take until it says that it hangs.
+const stuckAfter = 10 * time.Second
+
+// sign is the node's sign of life: nil as long as it does its work, or waits for something. Where a part holds its
+// lock for ever this does not return, which says as much.
+func (n *Node) sign() error {
+	if n.gateway != nil {
+		n.gateway.Table()
+		return nil
+	}
+	n.member.State()
+	n.lease.Leader()
+	return n.ready.Stuck(stuckAfter)
+}
+
 // reportLead is the first duty of a leader: to tell the Agent that it is one, so that its
 // death can be proven.
 func (n *Node) reportLead(_ context.Context, fence cluster.Fence) service.Service {
