@@ -87,7 +87,7 @@ func (e FormGroup) Named() GroupFormed {
 }
 
 func (ev GroupFormed) apply(r *run) error {
-	body := r.st.find(uint32(ev.Group))
+	body := r.awake(uint32(ev.Group))
 	if body == nil || body.body == nil || body.body.ballot == nil || body.body.ballot.formed || body.phase != holding {
 		return &Refused{Stale: true, Reason: "no group waits for its members"}
 	}
@@ -131,7 +131,7 @@ func (r *run) count(body *activation) {
 		return
 	}
 	turn := b.next(body.body.removed)
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		switch {
 		case a.up != body || a.dead:
 		case turn[a.loop]:
@@ -216,7 +216,7 @@ func (r *run) mayVote(a *activation, to string) error {
 	for i, m := range b.members {
 		has = has || m.name == to && !slices.Contains(a.up.body.removed, int32(i+1))
 	}
-	for _, other := range r.st.acts {
+	for _, other := range r.st.all() {
 		has = has || other.up == a.up && other != a && other.task != nil && other.task.assignee == to
 	}
 	if has {
@@ -340,7 +340,7 @@ func (r *run) removeSigner(group *activation, number int32) error {
 	}
 	b.ballot = &next
 	b.removed = removed
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.up == group && a.loop == number && !a.dead {
 			b.started--
 			r.cancel(a)

@@ -121,7 +121,7 @@ func (r *run) fire(i int, vars feel.Vars) {
 	if m.kind == bpmn.TimerEvent {
 		r.rearm(i)
 	}
-	m.node.behave.fired(r, m, r.st.find(m.owner), vars)
+	m.node.behave.fired(r, m, r.awake(m.owner), vars)
 }
 
 // armed finds an armed timer or subscription.
@@ -183,7 +183,7 @@ func (r *run) checkConditions() {
 		if m.kind != bpmn.ConditionalEvent {
 			continue
 		}
-		owner := r.st.find(m.owner)
+		owner := r.awake(m.owner)
 		holds, err := r.holds(owner, m.node.Event.Condition)
 		was := m.met
 		m.met = holds && err == nil
@@ -210,7 +210,7 @@ func (r *run) tellWritten() bool {
 		if m.kind != bpmn.VariableEvent {
 			continue
 		}
-		owner := r.st.find(m.owner)
+		owner := r.awake(m.owner)
 		for m.since < len(r.writes) {
 			w := r.writes[m.since]
 			m.since++
@@ -237,9 +237,9 @@ func (ev VariablesSet) apply(r *run) error {
 
 // oldest finds the oldest activation of an element.
 func (r *run) oldest(element string) *activation {
-	for _, a := range r.st.acts {
+	for i, a := range r.st.acts {
 		if a.element == element && !a.dead {
-			return a
+			return r.own(i)
 		}
 	}
 	return nil

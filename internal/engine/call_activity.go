@@ -34,9 +34,9 @@ var callActivity = &behaviour{enter: func(r *run, a *activation) error {
 }}
 
 func (r *run) callAt(id ID) (*activation, error) {
-	for _, a := range r.st.acts {
+	for i, a := range r.st.acts {
 		if a.id == id && id != 0 && a.node.Call != nil {
-			return a, nil
+			return r.own(i), nil
 		}
 	}
 	return nil, &Refused{Stale: true, Reason: "the call is not waited for any more"}

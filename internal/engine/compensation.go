@@ -79,7 +79,7 @@ var cancelEnd = &behaviour{enter: func(r *run, a *activation) error {
 // is undone in it, or, when it will be gone by then, as if it had been completed.
 func (r *run) rollback(scope, stays *activation) []undo {
 	all := r.takeUndo(scope, "")
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.up != scope || a.dead {
 			continue
 		}
@@ -192,12 +192,12 @@ func (r *run) startUndo(u undo, by *activation) {
 // undone is called when a handler has ended. The one that waits for it goes on when no other
 // handler of its runs.
 func (r *run) undone(handler *activation) {
-	by := r.st.find(handler.undoFor)
+	by := r.awake(handler.undoFor)
 	if by == nil || by.dead {
 		r.checkEmpty(handler.up)
 		return
 	}
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.undoFor == by.key && !a.dead {
 			return
 		}

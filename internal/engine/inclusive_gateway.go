@@ -34,7 +34,7 @@ func (r *run) checkJoins() {
 }
 
 func (r *run) canStillCome(j *activation) bool {
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.up != j.up || a == j || a.dead || a.node.scope != j.node.scope || a.isAside() {
 			continue
 		}

@@ -113,7 +113,7 @@ func (r *run) scopeFor(to *node, from *activation) (*activation, error) {
 				return at, nil
 			}
 		}
-		for _, a := range r.st.acts {
+		for _, a := range r.st.all() {
 			if from == nil && a.node == s && a.body == nil && !a.dead && !a.isAside() {
 				return a, nil
 			}
@@ -129,7 +129,7 @@ func (r *run) scopeFor(to *node, from *activation) (*activation, error) {
 
 // kill cancels the tokens that cannot live beside one at gate, and notes where they were.
 func (r *run) kill(gate *node, scope, from *activation, lost *detour) (found bool, err error) {
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.up != scope || a.dead || a.isAside() {
 			continue
 		}
@@ -199,7 +199,7 @@ func (r *run) comes(f *flow, gate *node, scope *activation) bool {
 	if f.from == gate || gate.after.has(f.from.index) {
 		return true
 	}
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		switch {
 		case a.up != scope || a.dead || a.isAside():
 		case a.phase == joining && a.node == f.to:
@@ -228,7 +228,7 @@ func (r *run) takeDown(a *activation) []lostToken {
 		return []lostToken{{element: a.element, detour: a.detour}}
 	}
 	lost := lostToken{element: a.element, detour: a.detour}
-	for _, in := range r.st.acts {
+	for _, in := range r.st.all() {
 		if in.up == a && !in.dead && !in.isAside() {
 			lost.inside = append(lost.inside, r.takeDown(in)...)
 		}
@@ -275,7 +275,7 @@ func (r *run) openPath(target *node, from *activation) *activation {
 		return from
 	}
 	around := r.openPath(target.scope, from)
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.up == around && a.node == target && a.body == nil && !a.dead && !a.isAside() {
 			return a
 		}
@@ -309,7 +309,7 @@ func (ev Withdraw) apply(r *run) error {
 	last := r.st.passed[n-1]
 	r.st.passed = slices.Clip(r.st.passed[:n-1])
 	r.st.acted = true
-	if group := r.st.find(last.group); group != nil && group.body != nil && group.phase == holding {
+	if group := r.awake(last.group); group != nil && group.body != nil && group.phase == holding {
 		r.withdrawVote(group, last)
 		return nil
 	}

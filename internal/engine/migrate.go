@@ -52,7 +52,7 @@ func (ev Migrate) apply(r *run) error {
 	if problems := ev.Plan.Check(r.def, ev.To); len(problems) > 0 {
 		return refuse("the plan does not fit: %s", problems[0])
 	}
-	m := &migration{run: r, mapping: newMapping(r.def, ev.To, ev.Plan), old: make(map[*activation]*node, len(r.st.acts))}
+	m := &migration{run: r, mapping: newMapping(r.def, ev.To, ev.Plan), old: make(map[*activation]*node, len(r.st.all()))}
 	r.def, r.st.def = ev.To, ev.To
 	for _, step := range []func() error{m.moveTokens, m.moveArms, m.armNew, m.check} {
 		if err := step(); err != nil {
@@ -229,7 +229,7 @@ func (a *activation) moveBody() error {
 func (m *migration) moveArms() error {
 	kept := make([]arm, 0, len(m.st.arms))
 	for _, a := range m.st.arms {
-		owner := m.st.find(a.owner)
+		owner := m.awake(a.owner)
 		to, err := m.image(a.node)
 		if err == nil {
 			moved := a

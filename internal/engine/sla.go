@@ -113,7 +113,7 @@ func (r *run) reachLevel(i int) {
 	m := r.st.arms[i]
 	r.st.arms = slices.Delete(r.st.arms, i, i+1)
 	r.effects = append(r.effects, DisarmTimer{Timer: m.id})
-	a := r.st.find(m.owner)
+	a := r.awake(m.owner)
 	level := a.node.User.SLA.Levels[m.level-1]
 	next := *a.clock
 	next.reached |= 1 << (m.level - 1)
@@ -146,7 +146,7 @@ func (r *run) reachLevel(i int) {
 // openUnder lists the open tasks that the clock of a is about.
 func (r *run) openUnder(a *activation) []Task {
 	var open []Task
-	for _, t := range r.st.acts {
+	for _, t := range r.st.all() {
 		if (t == a || t.up == a) && t.task != nil && t.phase == waiting && !t.dead {
 			open = append(open, t.openTask())
 		}

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"bytes"
+	"runtime"
 	"testing"
 
 	"github.com/paceline/paceline/internal/bpmn"
@@ -85,7 +87,7 @@ func (l *ledger) allSlices() {
 // TestLargeLoop holds that a loop over many members is started in slices, counts each completion once
 // and goes on after the last.
 func TestLargeLoop(t *testing.T) {
-	const members = 3000 // a Step copies them all, so doing all of 10,000 takes long
+	const members = 3000 // a Step looks at them all, so doing all of 10,000 takes long
 	l := playMany(t, members, members)
 	if len(l.open) >= members {
 		t.Fatal("all instances were started in one Step")
@@ -144,5 +146,41 @@ func TestLargeLoopEnds(t *testing.T) {
 				t.Fatalf("%d open, a Step has up to %d effects, ended: %v", len(l.open), l.most, l.ended)
 			}
 		})
+	}
+}
+
+// TestLargeLoopIsShared holds that one of 10,000 open tasks is completed without copying the others, that the state given
+// stays as it was, and that the next one is what it would be without sharing.
+func TestLargeLoopIsShared(t *testing.T) {
+	l := playMany(t, large, large)
+	l.allSlices()
+	tasks := l.state.OpenTasks()
+	step := func(st *engine.State, task int) (next *engine.State, bytes uint64) {
+		id := engine.ID(1 << 40)
+		env := engine.Env{NewID: func() engine.ID { id++; return id }}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		next, _, err := engine.Step(l.def, st, engine.TaskCompleted{Task: tasks[task].ID}, env)
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next, after.TotalAlloc - before.TotalAlloc
+	}
+	first, _ := step(l.state, 4000) // it was stored and read: nothing is shared yet
+	given := mustEncode(first)
+	second, used := step(first, 5000)
+	if used > 200_000 { // the list of them takes 80,000
+		t.Errorf("%d bytes for one step", used)
+	}
+	if !bytes.Equal(mustEncode(first), given) {
+		t.Error("the state given was changed")
+	}
+	again, err := engine.DecodeState(given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if alone, _ := step(again, 5000); !bytes.Equal(mustEncode(alone), mustEncode(second)) {
+		t.Error("the next state is another one")
 	}
 }

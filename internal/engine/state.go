@@ -33,6 +33,9 @@ type State struct {
 	ending  Finished    // what is told when that is done
 
 	stopped []stoppedClock // in the order in which their work was sent back
+
+	step   uint64 // counts the Steps since it was decoded
+	shares bool   // some activations may be those of the state before
 }
 
 // activation is one running instance of a node: a token where the node is not a scope,
@@ -67,7 +70,8 @@ type activation struct {
 	up      *activation
 	kids    int
 	dead    bool
-	ownVars bool // vars is not shared with the state before
+	step    uint64 // of the state that owns it
+	ownVars bool   // vars is not shared with the state before
 }
 
 // phase says what an activation waits for.
@@ -163,21 +167,28 @@ func (s *State) visible(a *activation) feel.Vars {
 	return all
 }
 
-// above finds the enclosing activation, also in a state that is not bound to a definition.
+// above finds the enclosing activation, also of one that sleeps and in a state that is not bound to a definition.
 func (s *State) above(a *activation) *activation {
-	if a.up != nil || a.parent == 0 {
+	switch {
+	case a.parent == 0:
+		return nil
+	case a.up != nil && s.owns(a):
 		return a.up
 	}
 	return s.find(a.parent)
 }
 
-// find returns the activation with the key, or nil.
+// find returns the activation with the key, which may sleep, or nil.
 func (s *State) find(key uint32) *activation {
-	i := sort.Search(len(s.acts), func(i int) bool { return s.acts[i].key >= key })
-	if i < len(s.acts) && s.acts[i].key == key {
+	if i, found := s.place(key); found {
 		return s.acts[i]
 	}
 	return nil
+}
+
+func (s *State) place(key uint32) (int, bool) {
+	i := sort.Search(len(s.acts), func(i int) bool { return s.acts[i].key >= key })
+	return i, i < len(s.acts) && s.acts[i].key == key
 }
 
 // Task is an open user or receive task.
@@ -296,37 +307,42 @@ func (s *State) Incidents() []Incident {
 	return all
 }
 
-// clone copies the state for one Step. What hangs on an activation by pointer or slice is shared
-// and replaced, never changed in place; task, body and incident are copied here because they
-// change often.
-//
-// The spare activations are for those that the Step makes.
+// clone copies the state for one Step, but for what sleeps. The spare activations are for those that the Step makes or wakes.
 func (s *State) clone(def *Definition) (next *State, spare []activation, err error) {
 	copied := *s
 	next = &copied
-	next.def = def
-	backing := make([]activation, len(s.acts)+spareActivations)
+	known := s.def == def
+	next.def, next.step, next.shares = def, s.step+1, known
+	awake := 0
+	for _, a := range s.acts {
+		if !known || !a.sleeps() {
+			awake++
+		}
+	}
+	backing := make([]activation, awake+spareActivations)
 	next.acts = make([]*activation, len(s.acts), len(s.acts)+8)
 	for i, a := range s.acts {
-		backing[i] = *a
-		c := &backing[i]
-		c.ownVars = false
-		if c.body != nil {
-			body := *c.body
-			c.body = &body
+		if !known || !a.sleeps() {
+			a = next.copyOf(a, &backing[0])
+			backing = backing[1:]
 		}
-		next.acts[i] = c
+		next.acts[i] = a
 	}
 	next.closing = slices.Clip(s.closing)
 	next.arms = slices.Clone(s.arms)
-	return next, backing[len(s.acts):], next.bind(s.def == def)
+	return next, backing, next.bind(known)
 }
 
-// spareActivations are as many as most Steps make.
+// spareActivations are as many as most Steps make or wake.
 const spareActivations = 3
 
 // bind sets what is derived: nodes and the tree.
 func (s *State) bind(known bool) error {
+	for _, a := range s.acts {
+		if s.owns(a) {
+			a.kids = 0
+		}
+	}
 	var up *activation // of the one before: as a rule it is the same
 	for _, a := range s.acts {
 		if !known || a.node == nil {
@@ -334,13 +350,17 @@ func (s *State) bind(known bool) error {
 				return refuse("the definition has no element %q that the state is at", a.element)
 			}
 		}
-		a.kids = 0
-		if a.up = nil; a.parent != 0 {
+		if a.parent == 0 {
+			a.up = nil
+		} else {
 			if up == nil || up.key != a.parent {
 				up = s.find(a.parent)
 			}
-			if a.up = up; up == nil {
+			if up == nil || !s.owns(up) {
 				return refuse("the state is damaged: %s hangs nowhere", a.element)
+			}
+			if s.owns(a) {
+				a.up = up
 			}
 			up.kids++
 		}

@@ -138,18 +138,24 @@ func (r *run) place(n *node, scope *activation) *activation {
 // spawn makes an activation. It counts as being in the scope from now on.
 func (r *run) spawn(n *node, scope *activation) *activation {
 	r.st.lastKey++
-	if len(r.spare) == 0 {
-		r.spare = make([]activation, spareActivations)
-	}
-	a := &r.spare[0]
-	r.spare = r.spare[1:]
-	a.key, a.element, a.node = r.st.lastKey, n.ID, n
+	a := r.room()
+	a.key, a.element, a.node, a.step = r.st.lastKey, n.ID, n, r.st.step
 	if scope != nil {
 		a.parent, a.up = scope.key, scope
 		scope.kids++
 	}
 	r.st.acts = append(r.st.acts, a)
 	r.joins = true
+	return a
+}
+
+// room is memory for one more activation.
+func (r *run) room() *activation {
+	if len(r.spare) == 0 {
+		r.spare = make([]activation, spareActivations)
+	}
+	a := &r.spare[0]
+	r.spare = r.spare[1:]
 	return a
 }
 
@@ -356,7 +362,7 @@ func (r *run) cancelInside(scope, but *activation) {
 	if scope.kids == 0 {
 		return
 	}
-	for _, a := range r.st.acts {
+	for _, a := range r.st.all() {
 		if a.up == scope && a != but {
 			r.cancel(a)
 		}

@@ -90,7 +90,7 @@ func (r *run) rearm(i int) {
 	if err == nil {
 		due, err = m.nextDue(cal)
 	}
-	if m.left == 0 || err != nil || !m.mayFireAgain(r.st.find(m.owner)) {
+	if m.left == 0 || err != nil || !m.mayFireAgain(r.awake(m.owner)) {
 		r.st.arms = slices.Delete(r.st.arms, i, i+1)
 		return
 	}

@@ -116,14 +116,14 @@ func (r *run) evalTime(a *activation, x *bpmn.Expression) (time.Time, error) {
 
 // taskAt finds an open task and checks the version that the caller saw; 0 matches any.
 func (r *run) taskAt(id ID, version int) (*activation, error) {
-	for _, a := range r.st.acts {
+	for i, a := range r.st.acts {
 		if a.id != id || a.task == nil || a.phase != waiting {
 			continue
 		}
 		if version != 0 && version != a.task.version {
 			return nil, &Refused{Stale: true, Reason: "the task has changed since it was read"}
 		}
-		return a, nil
+		return r.own(i), nil
 	}
 	return nil, &Refused{Stale: true, Reason: "the task is not open any more"}
 }

@@ -57,9 +57,9 @@ func (r *run) inputsOf(a *activation) feel.Vars {
 
 // jobAt finds open work.
 func (r *run) jobAt(id ID) (*activation, error) {
-	for _, a := range r.st.acts {
+	for i, a := range r.st.acts {
 		if a.id == id && id != 0 && a.task == nil && a.phase == waiting && a.node.Kind != bpmn.CallActivity {
-			return a, nil
+			return r.own(i), nil
 		}
 	}
 	return nil, &Refused{Stale: true, Reason: "the job is not open any more"}
