@@ -25,9 +25,11 @@ type front struct {
 	gateway *Gateway
 	crowd   *crowd
 	relays  *relays
-	queue   *queue // of connections for net/http
+	queue   *queue             // of connections for net/http
+	shut    context.CancelFunc // the intake
+	doors   sync.WaitGroup     // of the intake: listeners and handshakes
 	cancel  context.CancelFunc
-	running sync.WaitGroup // listeners and server
+	running sync.WaitGroup // the server, and who looks after connections
 	visits  sync.WaitGroup // requests under way, WebSockets among them
 
 	mu        sync.Mutex
@@ -74,12 +76,14 @@ func (f *front) start(ctx context.Context) error {
 		}
 	})
 	f.running.Go(func() { f.relays.watch(own) })
+	intake, shut := context.WithCancel(own)
+	f.shut = shut
 	for secure, ln := range f.listeners {
 		config := config
 		if !secure {
 			config = nil
 		}
-		f.running.Go(func() { f.accept(own, ln, config) })
+		f.doors.Go(func() { f.accept(own, intake, ln, config) })
 	}
 	return nil
 }
@@ -128,8 +132,9 @@ func (f *front) newServer() *http.Server {
 	}
 }
 
-// accept takes connections until the listener is closed.
-func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config) {
+// accept takes connections until the listener is closed. Handshakes end with the intake, what came through
+// lives on until ctx ends.
+func (f *front) accept(ctx, intake context.Context, ln net.Listener, config *tls.Config) {
 	var hands sync.WaitGroup
 	defer hands.Wait()
 	for pause := time.Duration(0); ; {
@@ -154,13 +159,13 @@ func (f *front) accept(ctx context.Context, ln net.Listener, config *tls.Config)
 			f.serve(ctx, c, false)
 			continue
 		}
-		hands.Go(func() { f.shake(ctx, tls.Server(c, config)) })
+		hands.Go(func() { f.shake(ctx, intake, tls.Server(c, config)) })
 	}
 }
 
 // shake does TLS's handshake and passes the connection on.
-func (f *front) shake(ctx context.Context, c *tls.Conn) {
-	hurry, cancel := context.WithTimeout(ctx, f.gateway.cfg.Limits.HeaderTime+time.Second)
+func (f *front) shake(ctx, intake context.Context, c *tls.Conn) {
+	hurry, cancel := context.WithTimeout(intake, f.gateway.cfg.Limits.HeaderTime+time.Second)
 	defer cancel()
 	if err := c.HandshakeContext(hurry); err != nil {
 		f.gateway.log.Debug("TLS handshake", "err", err)
@@ -203,6 +208,8 @@ func (f *front) stop(ctx context.Context, cut func()) error {
 	if server == nil {
 		return failed
 	}
+	f.shut()
+	f.doors.Wait() // nothing new from here on
 	f.relays.stop()
 	if err := server.Shutdown(ctx); err != nil {
 		failed = errors.Join(failed, err, server.Close())

@@ -117,12 +117,12 @@ func TestMigrationGoesOnWhereANodeDied(t *testing.T) {
 			}
 			mu.Lock()
 			seen++
-			ninth := seen == 9
+			nth := seen
 			mu.Unlock()
-			if ninth {
+			if nth == 9 {
 				close(reached)
 			}
-			if seen >= 9 {
+			if nth >= 9 {
 				<-died
 				return errors.New("dead")
 			}
