@@ -76,6 +76,7 @@ func (p *parser) definitions(root *element) {
 	}
 	p.rules(root)
 	p.schemaRules(root, shapes()["definitions"])
+	p.ownNames(root)
 }
 
 func (p *parser) build(root *element) {
