@@ -37,6 +37,7 @@ type Member struct {
 
 	mu    sync.Mutex // held through Start and Stop
 	holds atomic.Pointer[holding]
+	peers atomic.Int64
 
 	told  sync.Mutex // guards the rest
 	state State
@@ -186,10 +187,24 @@ func (m *Member) Dead(ctx context.Context) (func(number, epoch int64) bool, erro
 	for _, n := range nodes {
 		byNumber[n.Number] = n
 	}
+	m.count(nodes)
 	return func(number, epoch int64) bool {
 		n, known := byNumber[number]
 		return known && (epoch < n.Epoch || epoch == n.Epoch && !n.Alive)
 	}, nil
+}
+
+// Peers is how many nodes were alive, this one among them, when it looked last.
+func (m *Member) Peers() int { return int(max(m.peers.Load(), 1)) }
+
+func (m *Member) count(nodes []Node) {
+	alive := int64(0)
+	for _, n := range nodes {
+		if n.Alive {
+			alive++
+		}
+	}
+	m.peers.Store(alive)
 }
 
 // ProveDead says that the node of that name, in exactly this epoch of its number, is dead: its
@@ -215,6 +230,7 @@ func (m *Member) take(ctx context.Context) (*holding, error) {
 		if err != nil {
 			return nil, err
 		}
+		m.count(nodes)
 		n, again := choose(nodes, db.Time(now).Add(-2*m.cfg.TTL))
 		if n.Number > db.MaxNode {
 			return nil, errs.New(errs.Exhausted, "all %d node numbers are in use", db.MaxNode).RetryAfter(m.cfg.TTL)

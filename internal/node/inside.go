@@ -3,6 +3,7 @@ package node
 import (
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/org"
+	"github.com/paceline/paceline/internal/process"
 	"github.com/paceline/paceline/internal/ticket"
 )
 
@@ -11,7 +12,8 @@ type Parts struct {
 	DB      *db.DB
 	Org     *org.Org
 	Tickets *ticket.Service
+	Process *process.Runtime
 }
 
 // Parts of a node that runs.
-func (n *Node) Parts() Parts { return Parts{DB: n.db, Org: n.org, Tickets: n.tickets} }
+func (n *Node) Parts() Parts { return Parts{DB: n.db, Org: n.org, Tickets: n.tickets, Process: n.process} }

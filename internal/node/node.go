@@ -169,7 +169,7 @@ func (n *Node) makeUseCases() (err error) {
 	n.records = record.New(record.Deps{DB: n.db, Apps: n.apps, Org: n.org, NewID: n.member.NewID, Ring: n.ring, Now: now, Log: log})
 	n.hours = hours.New(hours.Deps{DB: n.db, Audit: n.org.Audit, AppOf: n.appOf, UnitsOf: n.unitsOf, Ring: n.ring, Now: now})
 	n.process = process.New(cfg.Process, process.Deps{
-		DB: n.db, NewID: n.member.NewID, Lease: n.member, Definitions: n.apps, Handlers: n.handlers(),
+		DB: n.db, NewID: n.member.NewID, Lease: n.member, Peers: n.member.Peers, Definitions: n.apps, Handlers: n.handlers(),
 		Assign: n.assign, Gather: n.gather, HandOver: n.handOver, Remind: n.remind, Calendars: n.hours, Person: n.person, Project: n.project, Ring: n.ring, Log: log, Now: now,
 	})
 	query := process.NewQuery(n.db, n.apps)
@@ -270,10 +270,11 @@ func (n *Node) Addr() net.Addr {
 // nobody had chosen one: it is to be shown once.
 func (n *Node) OneTimePassword() string { return n.oneTime }
 
-// ring passes on that something changed here: to this node, and to the others.
+// ring passes on that something changed here: to this node, and to the others, unless it is
+// a topic that none of them heeds.
 func (n *Node) ring(topic, key string) {
 	n.heed(topic, key)
-	if n.bus != nil {
+	if n.bus != nil && topic != "task" {
 		n.bus.Ring(topic, key)
 	}
 }

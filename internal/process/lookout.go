@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/paceline/paceline/internal/db"
@@ -9,6 +10,9 @@ import (
 
 // batch is how many jobs one look takes at once.
 const batch = 200
+
+// lookers is how many nodes look at the same time for the jobs of dead ones.
+const lookers = 8
 
 var (
 	jobReturns = []string{"id", "instance", "root", "definition", "kind", "type", "node", "due", "retries", "payload", "created"}
@@ -35,7 +39,13 @@ func (j *jobs) poll(ctx context.Context) {
 
 // freeOrphans frees the jobs of epochs that have ended. A job done twice is harmless: what
 // it brings back is a command that the instance takes once.
+//
+// Of many nodes only some look each time, as many as lookers on average: who is dead is read from the
+// rows of all of them.
 func (j *jobs) freeOrphans(ctx context.Context) error {
+	if rand.N(j.r.deps.Peers()) >= lookers {
+		return nil
+	}
 	dead, err := j.r.deps.Lease.Dead(ctx)
 	if err != nil {
 		return err

@@ -78,6 +78,8 @@ type Deps struct {
 	Lease       Lease
 	Definitions Definitions
 
+	// Peers is how many nodes there are, roughly; nil: a few.
+	Peers func() int
 	// Assign finds who may take a task that opens; it may read but not write. Without it
 	// nobody is found.
 	Assign func(context.Context, Assignment) (Assigned, error)
@@ -186,6 +188,9 @@ func New(cfg Config, deps Deps) *Runtime {
 	}
 	if deps.Ring == nil {
 		deps.Ring = func(string, string) {}
+	}
+	if deps.Peers == nil {
+		deps.Peers = func() int { return 1 }
 	}
 	r := &Runtime{
 		cfg: cfg, deps: deps, log: deps.Log,
