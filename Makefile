@@ -32,6 +32,14 @@ tools: ## install the databases and balancers that the tests start (Debian), or 
 test: tools ## every test, with the race detector, on SQLite, PostgreSQL and MariaDB
 	@$(GO) test -race -timeout 20m ./...
 
+.PHONY: chaos
+chaos: tools ## hurt a whole cluster in every way while people work; a quarter of an hour; writes docs/reliability.md
+	@CHAOS=full $(GO) test ./test/chaos -count=1 -timeout 40m -v $(ARGS)
+
+.PHONY: chaos-short
+chaos-short: tools ## the short form of chaos, which is part of test, too; three minutes
+	@$(GO) test ./test/chaos -count=1 -v $(ARGS)
+
 .PHONY: race
 race: test ## the same as test: the race detector is always on
 
