@@ -216,7 +216,7 @@ var dialects = append([]string{
 // makers are how the namespaces of other tools for drawing and running begin.
 var makers = []string{
 	"http://spiffworkflow.org/", "http://www.trisotech.com/", "http://www.bizagi.com/", "http://www.ibm.com/xmlns/bpmnx", "http://xmlns.oracle.com/bpm",
-	"http://www.boc-group.com/", "http://www.omg.org/spec/BPMN/non-normative/color",
+	"http://www.boc-group.com/", "http://www.signavio.com", "http://www.omg.org/spec/BPMN/non-normative/color",
 }
 
 func isDialect(namespace string) bool {
