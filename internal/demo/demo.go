@@ -262,16 +262,17 @@ func (h Host) end(ctx context.Context) error {
 	}
 	orderly, cancel := context.WithTimeout(ctx, endPatience)
 	defer cancel()
-	if _, err := agent.Ask(orderly, h.Dir, agent.Order{Verb: agent.VerbStop}); err == nil && await(orderly, h.Name+" has ended", h.over) == nil {
+	if _, err := agent.Ask(orderly, h.Dir, agent.Order{Verb: agent.VerbStop}); err == nil && await(orderly, h.Name+" has ended", h.Over) == nil {
 		return nil
 	}
-	if err := h.Kill(TheMachine); err != nil && !h.over() {
+	if err := h.Kill(TheMachine); err != nil && !h.Over() {
 		return err
 	}
-	return await(context.WithoutCancel(ctx), h.Name+" has ended", h.over)
+	return await(context.WithoutCancel(ctx), h.Name+" has ended", h.Over)
 }
 
-func (h Host) over() bool {
+// Over says that no process of the host runs.
+func (h Host) Over() bool {
 	_, err := h.processes(TheMachine)
 	return err != nil
 }
