@@ -13,6 +13,24 @@ type Cluster struct {
 	Epoch  int64  `json:"epoch"`  // rises whenever another node begins to lead
 	Nodes  []Node `json:"nodes"`
 	Hosts  []Host `json:"hosts"` // in the order in which they joined; a single server has none
+	// Sightings are of all processes of the hosts, as they told the leader last.
+	Sightings []Sighting `json:"sightings"`
+}
+
+// Sighting is how a process of a host said that it is: a Booster, server, gateway or Agent.
+type Sighting struct {
+	Name    string    `json:"name"` // host/role
+	Host    string    `json:"host"`
+	Role    string    `json:"role"`
+	Version string    `json:"version"`
+	State   string    `json:"state"`
+	Cause   string    `json:"cause"`
+	Address string    `json:"address,omitempty"`
+	Load    float64   `json:"load"`    // of the processors that it may use, 0 to 1; an Agent's is its machine's
+	Skew    int64     `json:"skew_ms"` // its clock is so far ahead of the leader's
+	Zone    string    `json:"zone"`
+	Seen    time.Time `json:"seen"`
+	Alarm   string    `json:"alarm"` // what somebody has to look at; empty: nothing
 }
 
 // Host is a machine of the cluster. What is wanted of it is active, cordoned or drained.

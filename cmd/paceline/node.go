@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/paceline/paceline/client"
@@ -30,10 +31,14 @@ func (nodeListCmd) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	return con.print(all, func(t *table) {
-		t.head = []string{"NAME", "STATE", "SINCE", "LEADS", "ROLES", "VERSION", "WAITS FOR", "WANTED"}
+		t.head = []string{"NAME", "STATE", "SINCE", "LEADS", "ROLES", "VERSION", "LOAD", "CLOCK", "WAITS FOR", "WANTED"}
 		wanted := map[string]string{}
 		for _, h := range all.Hosts {
 			wanted[h.Name] = h.Wanted
+		}
+		seen := map[string]client.Sighting{}
+		for _, s := range all.Sightings {
+			seen[s.Name] = s
 		}
 		for _, n := range all.Nodes {
 			leads := ""
@@ -41,14 +46,42 @@ func (nodeListCmd) Run(ctx context.Context, con *console) error {
 				leads = fmt.Sprint("epoch ", all.Epoch)
 			}
 			host, _, _ := strings.Cut(n.Name, "/")
-			t.add(n.Name, n.State, when(n.Since), leads, list(n.Roles), n.Version, n.Cause, wanted[host])
+			s := seen[n.Name]
+			delete(seen, n.Name)
+			t.add(n.Name, n.State, when(n.Since), leads, list(n.Roles), n.Version, loadOf(s), clockOf(s), told(n.Cause, s.Alarm), wanted[host])
+		}
+		known := map[string]bool{}
+		for _, s := range all.Sightings { // of who is in no row: gateways and Agents
+			known[s.Host] = true
+			if _, left := seen[s.Name]; left {
+				t.add(s.Name, s.State, "", "", s.Role, s.Version, loadOf(s), clockOf(s), told(s.Cause, s.Alarm), wanted[s.Host])
+			}
 		}
 		for _, h := range all.Hosts {
-			if len(h.Nodes) == 0 {
-				t.add(h.Name, "", when(h.Joined), "", list(h.Roles), "", "", h.Wanted)
+			if len(h.Nodes) == 0 && !known[h.Name] {
+				t.add(h.Name, "", when(h.Joined), "", list(h.Roles), "", "", "", "", h.Wanted)
 			}
 		}
 	})
+}
+
+// loadOf, clockOf and told are columns of the list.
+func loadOf(s client.Sighting) string {
+	if s.Seen.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%.0f%%", 100*s.Load)
+}
+
+func clockOf(s client.Sighting) string {
+	if s.Seen.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%+.1fs %s", float64(s.Skew)/1000, s.Zone)
+}
+
+func told(cause, alarm string) string {
+	return strings.Join(slices.DeleteFunc([]string{cause, alarm}, func(s string) bool { return s == "" }), "; ")
 }
 
 // hostArg names a host.

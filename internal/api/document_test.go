@@ -123,7 +123,7 @@ func TestClientFitsDocument(t *testing.T) {
 		"Repaired": client.Repaired{}, "NotRepaired": client.NotRepaired{},
 		"Operated": client.Operated{}, "OperationCounted": client.Counted{}, "OperationRun": client.Run{}, "OperationItem": client.RunItem{}, "OperationCause": client.Cause{},
 		"OperationPlanView": client.MigrationPlan{}, "OperationFit": client.MigrationFit{}, "OperationSurvey": client.Survey{}, "OperationMapping": client.MigrationMapping{},
-		"Nodes": client.Cluster{}, "ClusterNode": client.Node{},
+		"Nodes": client.Cluster{}, "ClusterNode": client.Node{}, "ClusterSighting": client.Sighting{},
 		"User": client.User{}, "Group": client.Group{}, "Member": client.Member{},
 		"AppVersion": client.Version{}, "AppSummary": client.App{}, "AppPublished": client.Published{}, "AppDiff": client.Diff{},
 		"AppFileChange": client.FileChange{}, "AppPartChange": client.PartChange{}, "AppProblem": client.AppProblem{},

@@ -74,6 +74,25 @@ type Overview struct {
 	Leader string `json:"leader,omitempty"` // empty: nobody
 	Epoch  int64  `json:"epoch"`            // of the last that led
 	Nodes  []Node `json:"nodes"`            // each name once, by name
+	// Sightings are of all processes of a cluster's hosts, gateways and Agents too, by name, as they
+	// told the leader last; none where nobody leads.
+	Sightings []Sighting `json:"sightings"`
+}
+
+// Sighting is how a process said that it is.
+type Sighting struct {
+	Name    string    `json:"name"` // host/role
+	Host    string    `json:"host"`
+	Role    string    `json:"role"`
+	Version string    `json:"version"`
+	State   State     `json:"state"`
+	Cause   string    `json:"cause,omitempty"`
+	Address string    `json:"address,omitempty"`
+	Load    float64   `json:"load"`            // of the processors that it may use, 0 to 1; an Agent's is its machine's
+	Skew    int64     `json:"skew_ms"`         // its clock is so far ahead of the leader's, in milliseconds
+	Zone    string    `json:"zone"`            // its time zone
+	Seen    time.Time `json:"seen"`            // when it said so
+	Alarm   string    `json:"alarm,omitempty"` // what somebody has to look at
 }
 
 // Look reads who is there and who leads.
@@ -89,7 +108,7 @@ func (l *Lease) Look(ctx context.Context) (o Overview, err error) {
 	if o.Epoch = t.epoch; t.live() {
 		o.Leader = t.holder
 	}
-	o.Nodes = newest(nodes)
+	o.Nodes, o.Sightings = newest(nodes), []Sighting{}
 	return o, nil
 }
 

@@ -144,8 +144,11 @@ func (x *export) haproxyBackend(r Route, p upstream.Config) {
 		if p.Policy == upstream.Cookie {
 			line += " cookie s" + itoa(i+1)
 		}
-		if s.Drain {
+		switch {
+		case s.Drain:
 			line += " disabled"
+		case s.Cordon:
+			line += " backup"
 		}
 		x.line("%s", line)
 	}

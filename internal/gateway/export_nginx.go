@@ -102,8 +102,11 @@ func (x *export) nginxPool(name string, p upstream.Config) {
 	}
 	for _, s := range p.Servers {
 		line := "server " + s.Address + " weight=" + itoa(s.Weight) + " max_fails=" + itoa(max(p.MaxFails, 0)) + " fail_timeout=" + itoa(max(1, int(p.FailTimeout.Seconds()))) + "s"
-		if s.Drain {
+		switch {
+		case s.Drain:
 			line += " down"
+		case s.Cordon && (p.Policy == upstream.LeastLoaded || p.Policy == upstream.RoundRobin): // the others know no backups
+			line += " backup"
 		}
 		x.line("%s;", line)
 	}

@@ -35,6 +35,16 @@ func Tell(ctx context.Context, q db.Queryer, host string) (t Told, err error) {
 	return t, err
 }
 
+// Wants is what is wanted of each host, by its name.
+func Wants(ctx context.Context, q db.Queryer) (map[string]Wanted, error) {
+	all, err := hosts(ctx, q)
+	wants := make(map[string]Wanted, len(all))
+	for _, h := range all {
+		wants[h.Name] = h.Wanted
+	}
+	return wants, err
+}
+
 // Primary is the host whose Booster leads while it is healthy: of those with that role
 // the first that joined. Empty: there is none.
 func Primary(ctx context.Context, q db.Queryer) (string, error) {

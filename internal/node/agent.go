@@ -28,6 +28,8 @@ type AgentConfig struct {
 	Pacing  agent.Pacing
 	Version string
 	Log     *slog.Logger
+	// LoseBus makes every message of the bus get lost: for tests.
+	LoseBus bool
 }
 
 // Agent is the process of a host that looks after its other processes: the supervisor
@@ -73,7 +75,7 @@ func NewAgent(cfg AgentConfig) (a *Agent, err error) {
 	}
 	a.teller = newTeller(cfg.Log)
 	met := make(chan struct{}, 1)
-	a.bus, err = bus.New(bus.Config{Identity: a.id, Boosters: a.host.Boosters, Beat: a.beat, Refused: a.refused, Changed: func(_ string, ok bool) {
+	a.bus, err = bus.New(bus.Config{Identity: a.id, Boosters: a.host.Boosters, Lose: cfg.LoseBus, Beat: a.beat, Refused: a.refused, Changed: func(_ string, ok bool) {
 		if ok {
 			a.teller.connected()
 			select {
@@ -165,6 +167,7 @@ func (a *Agent) beat() bus.Beat {
 		State: string(cluster.Ready), Wall: time.Now(),
 	}
 	b.Zone, _ = b.Wall.Zone()
+	b.Load = machineLoad()
 	for _, r := range a.Status().Roles {
 		if r.Looping {
 			b.State, b.Cause = string(cluster.Waiting), "its "+string(r.Role)+" ends again and again"

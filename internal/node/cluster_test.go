@@ -36,6 +36,11 @@ import (
 // The test binary is also the processes of a cluster's hosts: the variable names the role.
 const playing = "PACELINE_TEST_ROLE"
 
+// deaf in the environment makes each message of the bus get lost.
+const deaf = "PACELINE_TEST_DEAF"
+
+const adminPassword = "the administrator's"
+
 func TestMain(m *testing.M) {
 	role, plays := os.LookupEnv(playing)
 	if !plays {
@@ -58,7 +63,7 @@ func play(ctx context.Context, dir config.Dir, role config.Role) (err error) {
 	log := slog.New(slog.NewJSONHandler(file, nil))
 	if role == config.RoleAgent {
 		a, err := NewAgent(AgentConfig{
-			Data: dir, Version: "test", Log: log,
+			Data: dir, Version: "test", Log: log, LoseBus: os.Getenv(deaf) != "",
 			Program: func(role config.Role) []string {
 				return []string{"/usr/bin/env", playing + "=" + string(role), os.Args[0], string(dir)}
 			},
@@ -73,6 +78,7 @@ func play(ctx context.Context, dir config.Dir, role config.Role) (err error) {
 	if err != nil {
 		return err
 	}
+	cfg.LoseBus, cfg.Admin.Password = os.Getenv(deaf) != "", adminPassword
 	cfg.Log, cfg.Version, cfg.Org.Password = log, "test", org.PasswordConfig{Memory: 64, Time: 1}
 	if cfg.Life, err = agent.Begin(dir, role, "test"); err != nil {
 		return err
@@ -92,6 +98,7 @@ type field struct {
 	db     *db.DB
 	hosts  map[string]config.Dir
 	agents map[string]*exec.Cmd
+	deaf   bool // what is started from now on hears nothing
 }
 
 // newField makes a cluster of two Boosters and two servers, one of the hosts with a
@@ -176,6 +183,9 @@ func (f *field) start(name string) {
 	f.Helper()
 	cmd := exec.Command(os.Args[0], string(f.hosts[name]))
 	cmd.Env = append(os.Environ(), playing+"="+string(config.RoleAgent))
+	if f.deaf {
+		cmd.Env = append(cmd.Env, deaf+"=1")
+	}
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		f.Fatal(err)
@@ -569,23 +579,29 @@ func TestTheTableHasTheServersAsTheirRowsSay(t *testing.T) {
 		server("moved", "f:2", cluster.Ready, -time.Minute, time.Second),
 		{Name: "b1/booster", Roles: []string{"booster"}, Address: "g:1", Alive: true},
 	}
-	table := tableOf(nodes, now)
+	nodes = append(nodes, server("removed/server", "r:1", cluster.Ready, -time.Hour, time.Second))
+	nodes = append(nodes, server("cordoned/server", "x:1", cluster.Ready, -time.Hour, time.Second))
+	wants := map[string]join.Wanted{"cordoned": join.Cordoned}
+	for _, name := range []string{"a", "b", "silent", "gone", "stopped", "moved", "b1"} {
+		wants[name] = join.Active
+	}
+	table := tableOf(nodes, wants, now)
 	if err := table.Check(); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, s := range table.Pools[serverPool].Servers {
-		got = append(got, fmt.Sprint(s.Address, s.Drain))
+		got = append(got, fmt.Sprint(s.Address, s.Drain, s.Cordon, s.Host))
 	}
-	if want := []string{"a:1false", "b:1true", "c:1false", "f:2false"}; !slices.Equal(got, want) {
+	if want := []string{"a:1false falsea", "b:1true falseb", "c:1false falsesilent", "f:2false falsemoved", "x:1false truecordoned"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	var l lead
 	count := uint64(0)
-	if !l.adopt(table, 1<<24, &count) || l.adopt(tableOf(nodes, now), 1<<24, &count) || l.current().Revision != 1<<24+1 {
+	if !l.adopt(table, 1<<24, &count) || l.adopt(tableOf(nodes, wants, now), 1<<24, &count) || l.current().Revision != 1<<24+1 {
 		t.Errorf("revision %d", l.current().Revision)
 	}
-	if !l.adopt(tableOf(nodes[:1], now), 1<<24, &count) || l.current().Revision != 1<<24+2 {
+	if !l.adopt(tableOf(nodes[:1], wants, now), 1<<24, &count) || l.current().Revision != 1<<24+2 {
 		t.Errorf("revision %d", l.current().Revision)
 	}
 }

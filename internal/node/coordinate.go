@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/paceline/paceline/internal/api"
+	"github.com/paceline/paceline/internal/bus"
 	"github.com/paceline/paceline/internal/cluster"
 	"github.com/paceline/paceline/internal/config"
 	"github.com/paceline/paceline/internal/db"
@@ -78,7 +79,17 @@ func (n *Node) nodes(ctx context.Context, by *org.Actor) (cluster.Overview, erro
 	if err := by.Require(org.ReadSystem); err != nil {
 		return cluster.Overview{}, err
 	}
-	return n.lease.Look(ctx)
+	o, err := n.lease.Look(ctx)
+	if err != nil || n.bus == nil {
+		return o, err
+	}
+	asked, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := n.bus.Request(asked, bus.Lead("members"), nil, &o.Sightings); err != nil {
+		n.cfg.Log.Debug("the leader does not tell who is there", "node", n.cfg.Name, "err", err)
+		o.Sightings = []cluster.Sighting{}
+	}
+	return o, nil
 }
 
 // leader is who leads, as far as this node knows.

@@ -23,9 +23,9 @@ import (
 // the gateways' table. It is worth nothing when it is lost.
 type lead struct {
 	mu      sync.Mutex
-	members map[string]bus.Beat // latest, by node
-	table   gateway.Table       // revision 0: none yet
-	loop    *service.Loop       // makes the table; nil: this node does not lead
+	members map[string]heard // by node
+	table   gateway.Table    // revision 0: none yet
+	loop    *service.Loop    // makes the table; nil: this node does not lead
 }
 
 // tableEvery is how often the leader makes the table anew where no bell rings.
@@ -92,7 +92,7 @@ func (n *Node) answerMembers(_ context.Context, fence cluster.Fence) service.Ser
 	return &answering{bus: n.bus, handlers: map[string]func(context.Context, bus.Message) (any, error){
 		"beat": func(_ context.Context, m bus.Message) (any, error) { return n.hearBeat(m, fence.Epoch) },
 		"members": func(context.Context, bus.Message) (any, error) {
-			return n.lead.beats(), nil
+			return n.lead.sightings(n.cfg.Now()), nil
 		},
 		"settings": func(ctx context.Context, m bus.Message) (any, error) { return join.Tell(ctx, n.db, m.From) },
 		"renew":    n.renew,
@@ -109,8 +109,12 @@ func (n *Node) hearBeat(m bus.Message, epoch int64) (bus.Pulse, error) {
 		return bus.Pulse{}, err
 	}
 	b.Host = m.From
-	if n.lead.note(b) {
+	changed, alarm := n.lead.note(b, n.cfg.Now())
+	if changed {
 		n.lead.look()
+	}
+	if alarm != "" {
+		n.cfg.Log.Warn("a node needs looking at", "node", b.Node, "cause", alarm)
 	}
 	return bus.Pulse{Leader: n.cfg.Name, Epoch: epoch, Wall: n.cfg.Now()}, nil
 }
@@ -122,31 +126,6 @@ func (n *Node) renew(ctx context.Context, m bus.Message) (any, error) {
 		return nil, err
 	}
 	return n.join.Renew(ctx, request)
-}
-
-// note keeps a beat; it says whether the node is another than before.
-func (l *lead) note(b bus.Beat) (changed bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.members == nil {
-		l.members = make(map[string]bus.Beat)
-	}
-	if len(l.members) >= maxMembers {
-		clear(l.members) // somebody makes names up; the living come back within a second
-	}
-	was := l.members[b.Host+"/"+b.Role]
-	l.members[b.Host+"/"+b.Role] = b
-	return was.State != b.State || was.Address != b.Address || was.Epoch != b.Epoch
-}
-
-// maxMembers bounds what is kept of beats.
-const maxMembers = 10_000
-
-// beats are the latest of each node, by name.
-func (l *lead) beats() []bus.Beat {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.SortedFunc(maps.Values(l.members), func(a, b bus.Beat) int { return strings.Compare(a.Node, b.Node) })
 }
 
 func (l *lead) current() gateway.Table {
@@ -178,7 +157,14 @@ func (n *Node) keepTable(term context.Context, fence cluster.Fence) service.Serv
 			}
 			return
 		}
-		table := tableOf(nodes, n.cfg.Now())
+		wants, err := join.Wants(ctx, n.db)
+		if err != nil {
+			if ctx.Err() == nil {
+				n.cfg.Log.Warn("cannot read what is wanted of the hosts", "err", err)
+			}
+			return
+		}
+		table := tableOf(nodes, wants, n.cfg.Now())
 		if !n.lead.adopt(table, uint64(fence.Epoch)<<24, &count) {
 			return
 		}
@@ -226,8 +212,8 @@ func (t *tabling) Stop(ctx context.Context) error {
 }
 
 // tableOf is the gateways' table for the nodes of a cluster. Who fell silent stays in it
-// for a while; who left in good order does not.
-func tableOf(nodes []cluster.Node, now time.Time) gateway.Table {
+// for a while; who left in good order does not, nor who is of a removed host.
+func tableOf(nodes []cluster.Node, wants map[string]join.Wanted, now time.Time) gateway.Table {
 	slices.SortFunc(nodes, func(a, b cluster.Node) int { return a.Started.Compare(b.Started) })
 	lives := make(map[string]cluster.Node) // the latest of each server
 	for _, node := range nodes {
@@ -248,7 +234,13 @@ func tableOf(nodes []cluster.Node, now time.Time) gateway.Table {
 		if node.State == cluster.Stopped || !node.Alive && now.Sub(node.Expires) > forgetServers {
 			continue
 		}
-		pool.Servers = append(pool.Servers, upstream.ServerConfig{Address: address, Host: hostPart(node.Name), Drain: node.State == cluster.Draining})
+		host := hostPart(node.Name)
+		wanted, known := wants[host]
+		if !known {
+			continue
+		}
+		pool.Servers = append(pool.Servers, upstream.ServerConfig{
+			Address: address, Host: host, Drain: node.State == cluster.Draining, Cordon: wanted == join.Cordoned})
 	}
 	return gateway.Table{
 		Routes: []gateway.Route{{Path: "/", App: "paceline", Pool: serverPool}},

@@ -80,6 +80,7 @@ func (n *Node) beat() bus.Beat {
 		State: string(cluster.Ready), Address: n.advertised(), Wall: n.cfg.Now(),
 	}
 	b.Zone, _ = b.Wall.Zone()
+	b.Load = n.load.share(time.Now())
 	if n.member != nil {
 		state, cause := n.member.State()
 		b.State, b.Cause = string(state), cause

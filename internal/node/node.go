@@ -84,6 +84,7 @@ type Node struct {
 	access    *agent.Log // of the gateway
 	tableLoop *service.Loop
 	heard     atomic.Pointer[bus.Pulse] // of the leader, last
+	load      load
 	lead      lead
 	leave     sync.Once
 	left      chan struct{} // closed when the host was removed

@@ -17,6 +17,9 @@ func (p *Pool) choose(req *Request, tried []*Server, again bool) *Server {
 	if s == nil { // rather one with errors than none
 		s = p.leastLoaded(now, func(s *Server) bool { return s.state() == Ready && !slices.Contains(tried, s) })
 	}
+	if s == nil { // and one that is to get nothing, if all are
+		s = p.leastLoaded(now, func(s *Server) bool { return s.takes() && !slices.Contains(tried, s) })
+	}
 	if s == nil {
 		return nil
 	}

@@ -63,6 +63,29 @@ func TestLeastLoadedFillsEvenlyByWeight(t *testing.T) {
 }
 
 // The values are nginx's: TestIPHashAgreesWithNginx in the package above asks a real one.
+// A cordoned server gets nothing while another one is ready, keeps its streams, and helps out when nobody else is there.
+func TestACordonedServerGetsNothingNew(t *testing.T) {
+	for _, policy := range []Policy{LeastLoaded, RoundRobin, IPHash, Cookie, Ticket} {
+		p, _ := still(Config{Policy: policy}, 1, 1)
+		cfg := *p.config()
+		cfg.Servers = slices.Clone(cfg.Servers)
+		cfg.Servers[0].Cordon = true
+		if err := p.Apply(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if s := p.servers[0]; s.state() != Cordoned || s.grace != nil {
+			t.Errorf("%s: it is %s, and its streams are about to end: %v", policy, s.state(), s.grace != nil)
+		}
+		if got := sequence(p, 6, true, Request{Path: []byte("/tickets/1")}); got != "222222" {
+			t.Errorf("%s: %s", policy, got)
+		}
+		p.servers[1].found = Down
+		if got := sequence(p, 2, true, Request{}); got != "11" {
+			t.Errorf("%s: alone: %s", policy, got)
+		}
+	}
+}
+
 func TestIPHashIsNginxFunction(t *testing.T) {
 	p, _ := still(Config{Policy: IPHash}, 1, 2, 1, 3)
 	for client, want := range map[string]string{

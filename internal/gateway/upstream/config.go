@@ -37,6 +37,7 @@ type ServerConfig struct {
 	Host    string `yaml:"host,omitempty"`   // that its certificate has to name, where the pool is secure; any
 	Weight  int    `yaml:"weight,omitempty"` // 1
 	Drain   bool   `yaml:"drain,omitempty"`  // finish what runs, take nothing new
+	Cordon  bool   `yaml:"cordon,omitempty"` // take nothing new while another server is ready; streams live on
 }
 
 // Probe is how a pool finds out who is ready. An answer of 2xx or 3xx is ready, any

@@ -237,7 +237,7 @@ func (p *Pool) wait(ctx context.Context, d time.Duration) error {
 	}
 	p.held++
 	change := p.change
-	ready := slices.ContainsFunc(p.servers, func(s *Server) bool { return s.state() == Ready })
+	ready := slices.ContainsFunc(p.servers, (*Server).takes)
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()

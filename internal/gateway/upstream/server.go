@@ -17,6 +17,7 @@ type State string
 const (
 	Unknown  State = "unknown"  // not probed yet
 	Ready    State = "ready"    // takes requests
+	Cordoned State = "cordoned" // takes requests when no other server is ready, and keeps its streams
 	Draining State = "draining" // finishes what it has
 	Down     State = "down"     // is away
 )
@@ -32,7 +33,8 @@ type Server struct {
 
 	// Guarded by pool.mu.
 	weight   int
-	drain    bool // wished by the table
+	drain    bool // wished by the table, as is cordon
+	cordon   bool
 	found    State
 	cause    string
 	event    uint64    // counts member events; a probe begun before the last one decides nothing
@@ -78,15 +80,26 @@ func (s *Server) configure(cfg ServerConfig) {
 	if s.weight != cfg.Weight {
 		s.weight, s.current, s.effective = cfg.Weight, 0, cfg.Weight
 	}
-	s.drain = cfg.Drain
+	s.drain, s.cordon = cfg.Drain, cfg.Cordon
 }
 
 // state is what counts: the table's wish first. The pool's lock is held.
 func (s *Server) state() State {
-	if s.drain && s.found == Ready {
+	switch {
+	case s.found != Ready:
+		return s.found
+	case s.drain:
 		return Draining
+	case s.cordon:
+		return Cordoned
 	}
-	return s.found
+	return Ready
+}
+
+// takes says whether the server can be given requests. The pool's lock is held.
+func (s *Server) takes() bool {
+	state := s.state()
+	return state == Ready || state == Cordoned
 }
 
 // is takes over what a probe or an event found out, and does what follows from it:
