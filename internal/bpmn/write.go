@@ -17,6 +17,9 @@ func (d *Definitions) Write(out io.Writer) error {
 	}
 	w := &writer{}
 	w.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+	for _, comment := range d.root.prolog {
+		w.WriteString("<!--" + comment + "-->\n")
+	}
 	w.element(d.root)
 	w.WriteByte('\n')
 	_, err := out.Write(w.Bytes())

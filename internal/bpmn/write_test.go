@@ -101,7 +101,7 @@ func lineless(d *Definitions) *Definitions {
 
 // TestWriteKeepsPrefixes holds that names in texts still mean the same, because the declarations stay.
 func TestWriteKeepsPrefixes(t *testing.T) {
-	src := `<b:definitions xmlns:b="` + nsBPMN + `" xmlns:x="` + nsXSI + `" targetNamespace="t"><!-- who -->` +
+	src := "<!-- whose -->\n" + `<b:definitions xmlns:b="` + nsBPMN + `" xmlns:x="` + nsXSI + `" targetNamespace="t"><!-- who -->` +
 		`<b:process id="p" xml:lang="de"><b:documentation>one <i xmlns="http://www.w3.org/1999/xhtml">two</i> &lt;three&gt;</b:documentation>` +
 		`<b:task id="a" name="x &quot;y&quot;&#10;z"/><b:sequenceFlow id="f" sourceRef="a" targetRef="c"><b:conditionExpression x:type="b:tFormalExpression"><![CDATA[1 < 2]]></b:conditionExpression></b:sequenceFlow>` +
 		`<b:task id="c"/></b:process></b:definitions>`

@@ -63,6 +63,7 @@ type element struct {
 	text        string // character data directly inside, joined
 	at          int    // how much of the parent's text comes before
 	notes       []note
+	prolog      []string // of the root: the comments before it
 	parent      *element
 }
 
@@ -99,6 +100,7 @@ func (m *malformed) Error() string { return fmt.Sprintf("line %d: %s", m.line, m
 type treeReader struct {
 	decoder *xml.Decoder
 	root    *element
+	prolog  []string // comments before the root
 	at      *element // the innermost open element
 	depth   int
 	count   int
@@ -149,6 +151,8 @@ func (t *treeReader) take(token xml.Token, line int) error {
 	case xml.Comment:
 		if t.at != nil {
 			t.at.notes = append(t.at.notes, note{len(t.texts[t.depth-1]), len(t.at.kids), string(x)})
+		} else if t.root == nil {
+			t.prolog = append(t.prolog, string(x))
 		}
 	case xml.Directive:
 		return &malformed{line, "a document type (<!" + firstWord(x) + "...>) is refused: entities and external files are never read; remove it"}
@@ -182,7 +186,7 @@ func (t *treeReader) open(x xml.StartElement, line int) error {
 	}
 	e := &element{space: x.Name.Space, name: x.Name.Local, line: line, attrs: x.Attr, parent: t.at}
 	if t.at == nil {
-		t.root = e
+		t.root, e.prolog = e, t.prolog
 	} else {
 		e.at = len(t.texts[t.depth-1])
 		t.at.kids = append(t.at.kids, e)

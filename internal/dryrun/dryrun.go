@@ -173,15 +173,25 @@ func (w *world) run(m *Models, opts Options) bool {
 	return true
 }
 
-// deploy makes the processes of a file startable and callable.
+// deploy makes the processes of a file startable and callable. One that only describes and cannot be run is
+// left out where there are others.
 func (w *world) deploy(f *file) error {
+	var left error
+	before := len(w.processes)
 	for _, p := range f.defs.Processes {
 		def, err := engine.Compile(f.defs, p.ID)
+		if err != nil && !p.Executable {
+			left = err
+			continue
+		}
 		if err != nil {
 			return err
 		}
 		proc := &process{def: def, id: p.ID, executable: p.Executable, global: p.Global}
 		w.processes = append(w.processes, proc)
+	}
+	if len(w.processes) == before {
+		return left
 	}
 	return nil
 }

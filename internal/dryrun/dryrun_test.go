@@ -140,6 +140,17 @@ func TestRefusedModelIsNotRun(t *testing.T) {
 	}
 }
 
+// TestDescribingProcess holds that a process that only describes, and could not run, keeps no other from running.
+func TestDescribingProcess(t *testing.T) {
+	const describes = `<process id="other" isExecutable="false"><complexGateway id="g"/></process>`
+	if status, _, out := run(t, describes+waits, "", dryrun.Options{JSON: true}); status != 0 || !strings.Contains(out, `"how":"completed"`) {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	if status, lines, out := run(t, describes, "", dryrun.Options{JSON: true}); status != 1 || lines[0]["event"] != "refused" {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
 func TestBadVariablesAreRefused(t *testing.T) {
 	for _, vars := range []string{`{`, `[1]`, `{"x": 1e999999}`} {
 		if status, lines, out := run(t, waits, "", dryrun.Options{JSON: true, Vars: []byte(vars)}); status != 1 || lines[0]["event"] != "refused" {
