@@ -28,7 +28,7 @@ func inbox(ctx context.Context, finished, open int) error {
 	}
 	defer w.end()
 	began := time.Now()
-	if err := fill(ctx, w.DB, finished, open); err != nil {
+	if err := fill(ctx, w, finished, open); err != nil {
 		return err
 	}
 	fmt.Printf("\n%d finished and %d open tickets, %d people, %d groups; made in %s\n\n", finished, open, people, groups, time.Since(began).Round(time.Second))
@@ -98,8 +98,12 @@ func someone() *org.Actor {
 
 // fill makes the rows that finished and open tickets leave, in the database itself. Half of the
 // open tasks belong to a person, half wait for a group; open tickets are among the newest third.
-func fill(ctx context.Context, d *db.DB, finished, open int) error {
-	total := finished + open
+func fill(ctx context.Context, w *world, finished, open int) error {
+	live, err := w.Apps.Active("bench")
+	if err != nil {
+		return err
+	}
+	d, total, definition := w.DB, finished+open, live.DefinitionID("request")
 	for _, q := range []string{
 		`INSERT INTO ticket (id, number, app, kind, app_version, title, requester, status, created, updated, closed)
 			SELECT i, 'R-' || i, 'bench', 'request', 1, 'Request number ' || i || ' about something', @user + i % @people,
@@ -110,13 +114,13 @@ func fill(ctx context.Context, d *db.DB, finished, open int) error {
 		`INSERT INTO ticket_field (ticket, name, txt, num) SELECT i, 'subject', 'number ' || i, NULL FROM generate_series(1, @total) i`,
 		`INSERT INTO task (id, instance, root, definition, node, name, kind, form_key, outcomes, assignee, assignee_name, owner, owner_name,
 				due, follow_up, priority, turn, version, created, problem)
-			SELECT id, id, id, 1, 'one', 'Approve', 2, 'request', '["approve"]', CASE WHEN id / @groups % 2 = 0 THEN @user + id / 2 % @people ELSE 0 END, '', 0, '',
+			SELECT id, id, id, @definition, 'one', 'Approve 1', 2, 'request', '["approve"]', CASE WHEN id / @groups % 2 = 0 THEN @user + id / 2 % @people ELSE 0 END, '', 0, '',
 				1700000000000000 + id % 5000, 9223372036854775807, id % 3, 0, 1, id, ''
 			FROM ticket WHERE status = 'open'`,
 		`INSERT INTO task_candidate (principal, task, due, priority) SELECT @group + id % @groups, id, due, priority FROM task`,
 		`ANALYZE`,
 	} {
-		if _, err := d.Exec(ctx, expand(q, total, open)); err != nil {
+		if _, err := d.Exec(ctx, expand(q, total, open, definition)); err != nil {
 			return err
 		}
 	}
@@ -131,9 +135,9 @@ func fill(ctx context.Context, d *db.DB, finished, open int) error {
 }
 
 // expand fills in the numbers; the statements are for PostgreSQL alone.
-func expand(query string, total, open int) string {
+func expand(query string, total, open int, definition db.ID) string {
 	return strings.NewReplacer(
-		"@total", fmt.Sprint(total), "@open", fmt.Sprint(open), "@people", fmt.Sprint(people),
+		"@total", fmt.Sprint(total), "@definition", definition.String(), "@open", fmt.Sprint(open), "@people", fmt.Sprint(people),
 		"@groups", fmt.Sprint(groups), "@group", fmt.Sprint(firstGroup), "@user", fmt.Sprint(firstUser),
 	).Replace(query)
 }

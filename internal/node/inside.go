@@ -1,6 +1,7 @@
 package node
 
 import (
+	"github.com/paceline/paceline/internal/app"
 	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/org"
 	"github.com/paceline/paceline/internal/process"
@@ -11,9 +12,12 @@ import (
 type Parts struct {
 	DB      *db.DB
 	Org     *org.Org
+	Apps    *app.Apps
 	Tickets *ticket.Service
 	Process *process.Runtime
 }
 
 // Parts of a node that runs.
-func (n *Node) Parts() Parts { return Parts{DB: n.db, Org: n.org, Tickets: n.tickets, Process: n.process} }
+func (n *Node) Parts() Parts {
+	return Parts{DB: n.db, Org: n.org, Apps: n.apps, Tickets: n.tickets, Process: n.process}
+}

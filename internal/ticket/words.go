@@ -66,11 +66,14 @@ func (s *Service) wordsOf(ctx context.Context, actor *org.Actor, definition db.I
 	return wordsFor(actor, live), def, err
 }
 
-// nameItems puts what an inbox shows into the words of its reader.
+// nameItems puts what an inbox shows into the words of its reader. What has lost its app is shown as it is.
 func (s *Service) nameItems(ctx context.Context, actor *org.Actor, items []Item) error {
 	for i := range items {
 		it := &items[i]
 		w, def, err := s.wordsOf(ctx, actor, it.definition)
+		if errs.Is(err, errs.NotFound) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -99,6 +102,9 @@ func (s *Service) nameTickets(ctx context.Context, actor *org.Actor, tickets []T
 		for j := range t.Steps {
 			st := &t.Steps[j]
 			w, def, err := s.wordsOf(ctx, actor, st.definition)
+			if errs.Is(err, errs.NotFound) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
