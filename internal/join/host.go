@@ -114,6 +114,18 @@ func boosters(ctx context.Context, q db.Queryer) (addresses []string, err error)
 	return addresses, err
 }
 
+// Boosters are where the Boosters listen for hosts, by the names of theirs.
+func Boosters(ctx context.Context, q db.Queryer) (map[string]string, error) {
+	all, err := hosts(ctx, q)
+	at := map[string]string{}
+	for _, h := range all {
+		if slices.Contains(h.Roles, config.RoleBooster) {
+			at[h.Name] = h.Address
+		}
+	}
+	return at, err
+}
+
 func insertHost(ctx context.Context, tx *db.Tx, h Host, token, key string, now int64) error {
 	free, err := tx.InsertIgnore(ctx, db.Row{Table: &hostTable, Values: []any{
 		h.Name, joinRoles(h.Roles), h.Address, string(Active), token, key, now, now}})

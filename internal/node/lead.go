@@ -52,6 +52,7 @@ func (n *Node) makeBooster() error {
 		join.BoosterConfig{Listen: listen, Settings: join.Settings{DSN: cfg.DB.DSN, Secret: cfg.Secret, Key: cfg.Key}, Version: cfg.Version},
 		join.BoosterDeps{DB: n.db, ID: n.id, Audit: n.org.Audit, Cut: n.busServer.Cut, Ring: n.bus.Ring, Now: cfg.Now, Log: cfg.Log},
 	)
+	n.peers = n.makePeers()
 	n.lease.Lead("members", n.answerMembers)
 	n.lease.Lead("table", n.keepTable)
 	_, err := n.bus.Subscribe(bus.Lease, func(bus.Message) { n.lease.Ring() })

@@ -83,6 +83,7 @@ type Node struct {
 	gateway   *gateway.Gateway
 	access    *agent.Log // of the gateway
 	tableLoop *service.Loop
+	peers     *peers                    // of a Booster
 	heard     atomic.Pointer[bus.Pulse] // of the leader, last
 	load      load
 	lead      lead

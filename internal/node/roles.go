@@ -18,7 +18,7 @@ var roles = map[config.Role][]string{
 		"organisation watch", "apps watch", "calendars watch", "process", "operations", "schedules", "lease", "http", "readiness",
 	},
 	config.RoleBooster: {
-		"address", "bus server", "bus", "database", "host", "member", "lease", "join", "readiness",
+		"address", "bus server", "bus", "database", "host", "member", "lease", "join", "peers", "readiness",
 	},
 	config.RoleServer: {
 		"address", "bus", "database", "host", "outcasts", "member", "organisation", "apps", "calendars",
@@ -47,6 +47,7 @@ var services = map[string]func(*Node) service.Service{
 	"organisation":       func(n *Node) service.Service { return people{n} },
 	"organisation watch": func(n *Node) service.Service { return n.orgLoop },
 	"outcasts":           func(n *Node) service.Service { return n.outcasts },
+	"peers":              func(n *Node) service.Service { return n.peers },
 	"process":            func(n *Node) service.Service { return n.process },
 	"readiness":          func(n *Node) service.Service { return n.ready },
 	"schedules":          func(n *Node) service.Service { return n.intakeLoop },

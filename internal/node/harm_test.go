@@ -89,10 +89,39 @@ func (f *field) hostIsRemoved() {
 
 	f.start("s2") // by somebody who does not know
 	f.eventually("it says so again", func() bool {
-		_, runs := agent.Find(f.hosts["s2"], config.RoleAgent)
-		return runs && f.status("s2").Retired != "" && f.status("s2").Roles[0].State == agent.Stopped
+		s, err := agent.Ask(f.Context(), f.hosts["s2"], agent.Order{Verb: agent.VerbStatus})
+		return err == nil && s.Retired != "" && s.Roles[0].State == agent.Stopped
 	}, func() string { return f.log("s2", config.RoleAgent) })
 	if status, body := f.get("/readyz"); status != http.StatusOK {
 		f.Errorf("%d %s", status, body)
 	}
+}
+
+// machineDies kills the leading Booster and its Agent, as a power cut would: nobody saw the process end. That the
+// machine refuses connections proves it.
+func (f *field) machineDies() {
+	f.Helper()
+	f.ready("b1", config.RoleBooster)
+	f.ready("b2", config.RoleBooster)
+	f.eventually("somebody leads", func() bool { return f.leader().Name != "" }, func() string { return "" })
+	was := f.leader()
+	name := was.Name[:2]
+	cmd := f.agents[name]
+	delete(f.agents, name)
+	if err := cmd.Process.Kill(); err != nil {
+		f.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	killed := time.Now()
+	f.kill(name, config.RoleBooster)
+	f.eventually("the other one leads", func() bool { return f.leader().Epoch > was.Epoch }, func() string {
+		return f.log("b1", config.RoleBooster) + f.log("b2", config.RoleBooster)
+	})
+	if took := time.Since(killed); took > time.Second {
+		f.Errorf("a lease that is proven free is waited for: %v", took)
+	} else {
+		f.Logf("the lead of a dead machine was taken over after %v", took)
+	}
+	f.start(name)
+	f.ready(name, config.RoleBooster)
 }
