@@ -93,7 +93,7 @@ func (p *parser) build(root *element) {
 	}
 }
 
-// index notes every BPMN element that has an id. In an interchange file the shapes of
+// index notes every BPMN element that has an id, and the prefixes. In an interchange file the shapes of
 // diagrams must have ids of their own too.
 func (p *parser) index(e *element) {
 	if id, given := e.lookup("", "id"); given && (e.space == nsBPMN || e.space == nsDiagram && !p.lenient) {
@@ -104,6 +104,11 @@ func (p *parser) index(e *element) {
 			p.fail(e, "8.3.1", "give each element an id of its own", "the id %q is used by another element, in line %d", id, first.line)
 		default:
 			p.ids[id] = e
+		}
+	}
+	for _, a := range e.attrs {
+		if prefix, declared := declares(a); declared {
+			p.prefixes[prefix] = true
 		}
 	}
 	for _, k := range e.kids {

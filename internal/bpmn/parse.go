@@ -150,6 +150,7 @@ type parser struct {
 	referred  map[*element]bool   // event definitions that an eventDefinitionRef names
 	describes bool                // every process says that it is not executable
 	lenient   bool                // written for an engine: see isLenient
+	prefixes  map[string]bool     // of namespaces, declared anywhere in the file
 	words     []feel.Option       // the names that expressions of decisions may use
 }
 
@@ -166,6 +167,7 @@ func newParser(d *Definitions) *parser {
 		byID:      map[string]*Process{},
 		flowNames: map[string]int{},
 		referred:  map[*element]bool{},
+		prefixes:  map[string]bool{"xml": true},
 	}
 }
 

@@ -159,7 +159,7 @@ func (p *parser) schemaText(e *element, s *shape) {
 		p.fail(e.kids[0], schemaRule, "write the name as text", "a %s has no elements inside", e.name)
 		return
 	}
-	if message := p.wrongValue(e, s.text, e.trimmed()); message != "" {
+	if message := p.wrongValue(s.text, e.trimmed()); message != "" {
 		p.looser(e, schemaRule, "correct it", "the %s %q %s", e.name, shorten(e.trimmed()), message)
 	}
 }
@@ -178,7 +178,7 @@ func (p *parser) schemaAttributes(e *element, s *shape) {
 			p.looser(e, schemaRule, "remove it", "the %s has no attribute %s", e.name, a.Name.Local)
 			continue
 		}
-		if message := p.wrongValue(e, declared.kind, strings.TrimSpace(a.Value)); message != "" {
+		if message := p.wrongValue(declared.kind, strings.TrimSpace(a.Value)); message != "" {
 			p.looser(e, schemaRule, "correct it", "the %s %q %s", a.Name.Local, shorten(a.Value), message)
 		}
 	}
@@ -196,7 +196,7 @@ func (e *element) xsiType() string {
 
 // wrongValue says what is wrong with a value of a simple type; nothing is "". Engines let expressions and names of
 // their own stand for references.
-func (p *parser) wrongValue(e *element, kind, value string) string {
+func (p *parser) wrongValue(kind, value string) string {
 	if p.lenient && (kind == "name" || kind == "QName") {
 		return ""
 	}
@@ -209,18 +209,8 @@ func (p *parser) wrongValue(e *element, kind, value string) string {
 	if form := valueForms[kind]; form != nil && !form.MatchString(value) {
 		return "is no " + kind
 	}
-	if prefix, _, prefixed := strings.Cut(value, ":"); kind == "QName" && prefixed && !e.declares(prefix) {
+	if prefix, _, prefixed := strings.Cut(value, ":"); kind == "QName" && prefixed && !p.prefixes[prefix] {
 		return fmt.Sprintf("has the prefix %s, which no xmlns:%s declares", prefix, prefix)
 	}
 	return ""
-}
-
-// declares tells whether a namespace prefix is known at e.
-func (e *element) declares(prefix string) bool {
-	for ; e != nil; e = e.parent {
-		if _, ok := e.lookup("xmlns", prefix); ok {
-			return true
-		}
-	}
-	return prefix == "xml"
 }
