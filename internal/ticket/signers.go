@@ -106,8 +106,9 @@ func (s *Service) AddSigners(ctx context.Context, actor *org.Actor, id db.ID, se
 	return s.act(ctx, actor, t, note, engine.GroupChanged{Task: engine.ID(t.ID), Add: add, Where: at, By: actor.Login})
 }
 
-// RemoveSigner takes somebody who has not voted out of the approval group of a task. Who has a task in the
-// group takes out those he added; who repairs tickets takes out anybody.
+// RemoveSigner takes somebody who has not voted out of the approval group of an open task, which need not be the
+// actor's own: who put a signer before himself has none until that one has voted. Who added a signer takes him out;
+// who repairs tickets takes out anybody.
 func (s *Service) RemoveSigner(ctx context.Context, actor *org.Actor, id db.ID, seen int, member, note string) (acted Acted, err error) {
 	defer errs.Wrap(&err, "ticket.RemoveSigner")
 	defer recall(ctx, s, &acted, &err)
@@ -115,15 +116,14 @@ func (s *Service) RemoveSigner(ctx context.Context, actor *org.Actor, id db.ID, 
 	if err != nil {
 		return acted, err
 	}
-	access := s.access(actor)
-	if err := access.may(transfer, t); err != nil {
+	if err := actor.Require(org.WorkTasks); err != nil {
 		return acted, err
 	}
 	i := slices.IndexFunc(signers, func(g Signer) bool { return g.Member == member && g.State != "removed" })
 	if i < 0 {
 		return acted, wrongField("who", "member", "%q is not in this group", member)
 	}
-	if !access.repairs() && signers[i].AddedBy != actor.Login {
+	if !s.access(actor).repairs() && signers[i].AddedBy != actor.Login {
 		return acted, errs.New(errs.Denied, "%s did not add %s to this group", actor.Login, member).WithCure("ask who did, or an operator")
 	}
 	return s.act(ctx, actor, t, note, engine.GroupChanged{Task: engine.ID(t.ID), Remove: true, Member: member, By: actor.Login})
