@@ -87,7 +87,7 @@ type place struct {
 func (w *world) placesAll() []place {
 	all := make([]place, 0, 8)
 	for _, in := range w.instances {
-		for _, p := range in.state.Waiting() {
+		for p := range in.state.Waiting() {
 			all = append(all, place{in, in.places[p.Key], p})
 		}
 	}
@@ -199,7 +199,7 @@ func (w *world) open(p place) (engine.ID, error) {
 	if err := w.step(p.in, engine.Retry{Incident: p.Incident}); err != nil {
 		return 0, err
 	}
-	for _, again := range p.in.state.Waiting() {
+	for again := range p.in.state.Waiting() {
 		if again.Key == p.Key {
 			return again.ID, nil
 		}

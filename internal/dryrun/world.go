@@ -182,7 +182,7 @@ func (w *world) take(in *instance, state *engine.State, effects []engine.Effect)
 			w.send(func() { w.throw(in, e) })
 		}
 	}
-	for _, p := range state.Waiting() {
+	for p := range state.Waiting() {
 		if sending := p.ID != 0 && !p.Node.Kind.IsActivity(); in.places[p.Key] == 0 && !sending {
 			w.places++
 			in.places[p.Key] = w.places

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +128,9 @@ func arrives(st *engine.State) engine.Event {
 	return engine.TimerFired{Timer: st.Armed()[0].ID}
 }
 
-func jobDone(st *engine.State) engine.Event { return engine.JobDone{Job: st.Waiting()[0].ID} }
+func jobDone(st *engine.State) engine.Event {
+	return engine.JobDone{Job: slices.Collect(st.Waiting())[0].ID}
+}
 
 func BenchmarkState(b *testing.B) {
 	def := compile(b, chain(3))

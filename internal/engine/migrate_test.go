@@ -68,7 +68,7 @@ func (p *player) playMigrating(again *engine.Definition) error {
 // waiting tells of everything that waits.
 func (p *player) waiting() string {
 	var b strings.Builder
-	for _, w := range p.state.Waiting() {
+	for w := range p.state.Waiting() {
 		fmt.Fprintln(&b, w.Key, w.ID, w.Element, w.Assignee, w.Loop, w.Incident)
 	}
 	fmt.Fprintln(&b, p.state.Armed(), p.state.Incidents(), p.state.Vars())

@@ -191,7 +191,7 @@ func (p *player) check() error {
 	for _, t := range st.OpenTasks() {
 		inState[t.ID] = "task"
 	}
-	for _, w := range st.Waiting() {
+	for w := range st.Waiting() {
 		if w.ID != 0 && inState[w.ID] == "" {
 			inState[w.ID] = "job"
 		}
@@ -242,7 +242,7 @@ func (p *player) tell(step map[string]any) {
 
 // number gives new waiting places their numbers, as the run does after each Step.
 func (p *player) number() {
-	for _, w := range p.state.Waiting() {
+	for w := range p.state.Waiting() {
 		if p.places[w.Key] == 0 {
 			p.places[w.Key] = len(p.places) + 1
 		}
@@ -251,7 +251,7 @@ func (p *player) number() {
 
 // place is the number of the open task or job.
 func (p *player) place(id engine.ID) int {
-	for _, w := range p.state.Waiting() {
+	for w := range p.state.Waiting() {
 		if w.ID == id {
 			return p.places[w.Key]
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"iter"
 	"slices"
 	"sort"
 	"time"
@@ -241,28 +242,31 @@ type Place struct {
 	Incident ID // 0: none
 }
 
-// Waiting lists where tokens wait, oldest first: user, receive and work tasks, catch events,
+// Waiting yields where tokens wait, oldest first: user, receive and work tasks, catch events,
 // event-based gateways, joins and call activities, but not the scopes around them.
-func (s *State) Waiting() []Place {
-	var places []Place
-	for _, a := range s.acts {
-		failed := a.phase == stuck && a.incident.work
-		if a.phase != waiting && a.phase != joining && !failed {
-			continue
+func (s *State) Waiting() iter.Seq[Place] {
+	return func(yield func(Place) bool) {
+		for _, a := range s.acts {
+			failed := a.phase == stuck && a.incident.work
+			if (a.phase == waiting || a.phase == joining || failed) && !yield(a.place()) {
+				return
+			}
 		}
-		p := Place{Key: int(a.key), ID: a.id, Element: a.element, Loop: int(a.loop)}
-		if a.node != nil {
-			p.Node = a.node.Node
-		}
-		if a.task != nil {
-			p.Assignee = a.task.assignee
-		}
-		if a.incident != nil {
-			p.Incident = a.incident.id
-		}
-		places = append(places, p)
 	}
-	return places
+}
+
+func (a *activation) place() Place {
+	p := Place{Key: int(a.key), ID: a.id, Element: a.element, Loop: int(a.loop)}
+	if a.node != nil {
+		p.Node = a.node.Node
+	}
+	if a.task != nil {
+		p.Assignee = a.task.assignee
+	}
+	if a.incident != nil {
+		p.Incident = a.incident.id
+	}
+	return p
 }
 
 // Armed is what an outside event can trigger.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -331,7 +332,7 @@ func TestBoundaryEventsAreArmedOnce(t *testing.T) {
 	g.wantOpen("[reminder]")
 
 	fail := func() engine.ID {
-		g.must(engine.ChildFinished{Call: g.state.Waiting()[0].ID, How: engine.EndFailed, Message: "no connection"})
+		g.must(engine.ChildFinished{Call: slices.Collect(g.state.Waiting())[0].ID, How: engine.EndFailed, Message: "no connection"})
 		return effect[engine.OpenIncident](g).Incident
 	}
 	incident := fail()

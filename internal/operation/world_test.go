@@ -193,7 +193,7 @@ func (n *node) others(id db.ID) {
 			n.submit(id, engine.MessageArrived{Subscription: a.ID})
 		}
 	}
-	for _, p := range state.Waiting() {
+	for p := range state.Waiting() {
 		if p.Element == "print" {
 			n.submit(id, engine.JobDone{Job: p.ID})
 		}

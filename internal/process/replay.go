@@ -201,5 +201,5 @@ func show(encoded []byte) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%d bytes, waiting at %v with %v", len(encoded), state.Waiting(), state.Vars())
+	return fmt.Sprintf("%d bytes, waiting at %v with %v", len(encoded), slices.Collect(state.Waiting()), state.Vars())
 }
