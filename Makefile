@@ -76,6 +76,10 @@ bench-inbox: tools ## inbox and counts with a million finished tickets
 bench-gateway: build tools ## our gateway beside nginx and HAProxy; writes docs/performance.md
 	@$(GO) run ./bench/gateway $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: build tools ## what servers, requests and jobs of a cluster cost, with 10, 100 and 1,000 members; writes docs/scale.md
+	@$(GO) run ./bench $(ARGS) scale
+
 .PHONY: conformance
 conformance: build tools ## suites that others wrote, and our varnishtest scripts; writes docs/reliability.md
 	@$(GO) run ./test/conformance $(ARGS)

@@ -6,6 +6,7 @@
 //	bench            throughput, cost, start time, memory
 //	bench inbox      the inbox with a million finished tickets
 //	bench engine     a Step of ten models and group commit, beside the last recorded run
+//	bench scale      servers, requests and jobs of a cluster, by the number of servers
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,12 +33,18 @@ func main() {
 		check(loadMain(ctx, file))
 		return
 	}
+	if text := os.Getenv(scaleEnv); text != "" {
+		check(scalePart(ctx, text))
+		return
+	}
 	clients := flag.Int("clients", 64, "concurrent clients")
 	seconds := flag.Duration("for", 4*time.Second, "length of each load")
 	kinds := flag.String("db", "postgres,sqlite", "databases")
 	binary := flag.String("binary", "bin/paceline", "program whose start and memory are measured")
 	finished := flag.Int("finished", 1_000_000, "inbox: finished tickets")
 	open := flag.Int("open", 100_000, "inbox: open tickets")
+	sizes := flag.String("sizes", "10,100,1000", "scale: numbers of servers")
+	out := flag.String("out", scaleFile, "scale: file that takes the tables; empty: print only")
 	record := flag.Bool("record", false, "engine: keep this run as the last one")
 	flag.Parse()
 	debug.SetGCPercent(node.GCPercent) // as paceline serve does
@@ -45,13 +53,21 @@ func main() {
 		check(inbox(ctx, *finished, *open))
 	case "engine":
 		check(engineSteps(ctx, *record))
+	case "scale":
+		var all []int
+		for text := range strings.SplitSeq(*sizes, ",") {
+			n, err := strconv.Atoi(text)
+			check(err)
+			all = append(all, n)
+		}
+		check(scale(ctx, all, load{Clients: *clients, For: *seconds}, *binary, *out))
 	case "":
 		for kind := range strings.SplitSeq(*kinds, ",") {
 			check(throughput(ctx, kind, load{Clients: *clients, For: *seconds}))
 		}
 		check(startUp(ctx, *binary))
 	default:
-		check(fmt.Errorf("unknown benchmark %q: inbox, engine, or nothing", flag.Arg(0)))
+		check(fmt.Errorf("unknown benchmark %q: inbox, engine, scale, or nothing", flag.Arg(0)))
 	}
 }
 

@@ -31,8 +31,9 @@ type world struct {
 	node.Parts
 	node   *node.Node
 	server *dbtest.Server // nil for SQLite
-	actor  *org.Actor     // an approver
-	token  string         // of the same
+	dsn    string
+	actor  *org.Actor // an approver
+	token  string     // of the same
 	url    string
 	close  []func()
 
@@ -73,6 +74,7 @@ func newWorld(ctx context.Context, kind, options string) (w *world, err error) {
 		}
 		dsn += options
 	}
+	w.dsn = dsn
 	cfg := node.Defaults()
 	cfg.Name, cfg.Data, cfg.Listen, cfg.DB.DSN, cfg.Admin.Password = "bench", config.Dir(dir), "127.0.0.1:0", dsn, password
 	if w.node, err = node.New(ctx, cfg); err != nil {
