@@ -41,7 +41,8 @@ func (b *Booster) admit(ctx context.Context, k knock) (a answer, err error) {
 		return a, err
 	}
 	a = answer{Cluster: b.deps.ID.Cluster(), Name: k.request.Name, Authority: authority.Certificate(), Version: b.cfg.Version}
-	a.Settings.DSN, a.Settings.Key = b.cfg.Settings.DSN, b.cfg.Settings.Key
+	a.Settings = b.cfg.Settings
+	a.Settings.Secret = nil
 	err = b.deps.DB.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		adm, err := b.consume(ctx, tx, k)
 		if err != nil {

@@ -431,6 +431,38 @@ func TestHostsThatCannotReachTheDatabase(t *testing.T) {
 	}
 }
 
+// A host goes by the settings with the higher revision, and keeps its own secret.
+func TestAHostHeedsNewerSettings(t *testing.T) {
+	onEach(t, func(t *testing.T, w *world) {
+		old, err := ReadSettings(w.data, w.id)
+		must(t, err)
+		for _, c := range []struct {
+			told    Settings
+			changed bool
+		}{{Settings{DSN: "new", Revision: 2, Key: old.Key}, true}, {Settings{DSN: "older", Revision: 2, Key: old.Key}, false}, {Settings{DSN: "oldest", Key: old.Key}, false}} {
+			if changed, err := Heed(w.data, w.id, c.told); err != nil || changed != c.changed {
+				t.Errorf("%s: %v, %v", c.told.DSN, changed, err)
+			}
+		}
+		s, err := ReadSettings(w.data, w.id)
+		must(t, err)
+		if s.DSN != "new" || s.Revision != 2 || !bytes.Equal(s.Secret, old.Secret) {
+			t.Errorf("it knows revision %d of %s", s.Revision, s.DSN)
+		}
+		if revision, err := UseDatabase(w.data, w.id, "newest"); err != nil || revision != 3 {
+			t.Errorf("revision %d, %v", revision, err)
+		}
+		must(t, MarkMoved(t.Context(), w.db, 3))
+		must(t, MarkMoved(t.Context(), w.db, 4))
+		if err := errors.Join(CheckMoved(t.Context(), w.db, 4)); err != nil {
+			t.Error(err)
+		}
+		if err := CheckMoved(t.Context(), w.db, 3); !errs.Is(err, errs.Conflict) {
+			t.Errorf("a host that knows the first move only: %v", err)
+		}
+	})
+}
+
 // Nothing that is secret can be read in files, tables or logs.
 func TestSecretsAreNotReadable(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {

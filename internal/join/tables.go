@@ -17,6 +17,7 @@ const (
 	settingID           = "id"
 	settingAuthority    = "authority"     // certificate in PEM
 	settingAuthorityKey = "authority_key" // in PEM, sealed with the Boosters' secret
+	settingMoved        = "moved"         // the revision of the settings by which the data left this database
 )
 
 var hostTable = db.Table{

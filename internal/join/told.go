@@ -12,8 +12,14 @@ import (
 // Told is what a host is told of itself and of the others; it goes into its files.
 type Told struct {
 	Roles    []config.Role `json:"roles"`
-	Boosters []string      `json:"boosters"` // host:port, the primary first
-	Revoked  []string      `json:"revoked"`  // serials of certificates that nobody is to accept
+	Boosters []string      `json:"boosters"`           // host:port, the primary first
+	Revoked  []string      `json:"revoked"`            // serials of certificates that nobody is to accept
+	Settings *Settings     `json:"settings,omitempty"` // newer ones than the host has, without the Boosters' secret
+}
+
+// Known is what a host says that it knows when it asks.
+type Known struct {
+	Revision int64 `json:"revision"` // of its settings
 }
 
 // Tell reads it. A host that is not in the cluster, any more, is errs.NotFound.

@@ -266,7 +266,7 @@ func (a *Agent) errDouble() error {
 // follow writes into the host file what the cluster says of the host, and goes by it.
 func (a *Agent) follow(ctx context.Context) {
 	var told join.Told
-	if err := a.bus.Request(ctx, bus.Lead("settings"), nil, &told); err != nil {
+	if err := a.bus.Request(ctx, bus.Lead("settings"), a.knows(), &told); err != nil {
 		if !errs.Is(err, errs.Unavailable) {
 			a.cfg.Log.Warn("cannot learn what the cluster says of this host", "node", a.host.Name, "err", err)
 		}
@@ -274,6 +274,9 @@ func (a *Agent) follow(ctx context.Context) {
 	}
 	if err := a.id.Revoke(told.Revoked); err != nil {
 		a.cfg.Log.Warn("cannot keep which certificates are revoked", "node", a.host.Name, "err", err)
+	}
+	if told.Settings != nil {
+		a.moveOn(ctx, *told.Settings)
 	}
 	host, err := config.LoadHost(a.cfg.Data)
 	if err == nil && (!slices.Equal(host.Roles, told.Roles) || !slices.Equal(host.Boosters, told.Boosters)) && len(told.Boosters) > 0 {
@@ -285,6 +288,30 @@ func (a *Agent) follow(ctx context.Context) {
 	}
 	if err != nil && ctx.Err() == nil {
 		a.cfg.Log.Warn("cannot go by what the cluster says of this host", "node", a.host.Name, "err", err)
+	}
+}
+
+// knows is what the host knows already.
+func (a *Agent) knows() (k join.Known) {
+	if s, err := join.ReadSettings(a.cfg.Data, a.id); err == nil {
+		k.Revision = s.Revision
+	}
+	return k
+}
+
+// moveOn has the roles that run use the database where the cluster's data are now.
+func (a *Agent) moveOn(ctx context.Context, s join.Settings) {
+	changed, err := join.Heed(a.cfg.Data, a.id, s)
+	if changed {
+		a.cfg.Log.Info("the cluster's data are in another database; the roles that use it are restarted", "node", a.host.Name)
+		for _, r := range a.Status().Roles {
+			if err == nil && r.State != agent.Stopped && r.Role != config.RoleGateway {
+				_, err = a.Do(ctx, agent.Order{Verb: agent.VerbRestart, Role: r.Role})
+			}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		a.cfg.Log.Warn("cannot go to the cluster's database", "node", a.host.Name, "err", err)
 	}
 }
 

@@ -44,6 +44,8 @@ type Config struct {
 	Host   *config.Host `yaml:"-"`
 	Secret []byte       `yaml:"-"` // of the Boosters; see join.Settings
 	Key    []byte       `yaml:"-"` // in the place of SecretKey; see join.Settings
+	// Revision is that of the settings which name the database.
+	Revision int64 `yaml:"-"`
 	Life   *agent.Life  `yaml:"-"` // where the process reports; nil: nobody asks
 	// LoseBus makes every message of the bus get lost: for tests.
 	LoseBus bool `yaml:"-"`

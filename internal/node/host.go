@@ -40,6 +40,6 @@ func ForHost(dir config.Dir, role config.Role) (cfg Config, err error) {
 	if err != nil {
 		return cfg, err
 	}
-	cfg.DB.DSN, cfg.Secret, cfg.Key = settings.DSN, settings.Secret, settings.Key
+	cfg.DB.DSN, cfg.Revision, cfg.Secret, cfg.Key = settings.DSN, settings.Revision, settings.Secret, settings.Key
 	return cfg, nil
 }

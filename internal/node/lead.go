@@ -49,7 +49,7 @@ func (n *Node) makeBooster() error {
 		}
 	}
 	n.join = join.NewBooster(
-		join.BoosterConfig{Listen: listen, Settings: join.Settings{DSN: cfg.DB.DSN, Secret: cfg.Secret, Key: cfg.Key}, Version: cfg.Version},
+		join.BoosterConfig{Listen: listen, Settings: n.settings(), Version: cfg.Version},
 		join.BoosterDeps{DB: n.db, ID: n.id, Audit: n.org.Audit, Cut: n.busServer.Cut, Ring: n.bus.Ring, Now: cfg.Now, Log: cfg.Log},
 	)
 	n.peers = n.makePeers()
@@ -95,7 +95,7 @@ func (n *Node) answerMembers(_ context.Context, fence cluster.Fence) service.Ser
 		"members": func(context.Context, bus.Message) (any, error) {
 			return n.lead.sightings(n.cfg.Now()), nil
 		},
-		"settings": func(ctx context.Context, m bus.Message) (any, error) { return join.Tell(ctx, n.db, m.From) },
+		"settings": n.tellHost,
 		"renew":    n.renew,
 		"table": func(context.Context, bus.Message) (any, error) {
 			return n.lead.current(), nil
@@ -118,6 +118,27 @@ func (n *Node) hearBeat(m bus.Message, epoch int64) (bus.Pulse, error) {
 		n.cfg.Log.Warn("a node needs looking at", "node", b.Node, "cause", alarm)
 	}
 	return bus.Pulse{Leader: n.cfg.Name, Epoch: epoch, Wall: n.cfg.Now()}, nil
+}
+
+// settings of this host.
+func (n *Node) settings() join.Settings {
+	return join.Settings{DSN: n.cfg.DB.DSN, Revision: n.cfg.Revision, Secret: n.cfg.Secret, Key: n.cfg.Key}
+}
+
+// tellHost tells a host what it has to know of itself and of the others; where the data are only if it has not
+// heard of that.
+func (n *Node) tellHost(ctx context.Context, m bus.Message) (any, error) {
+	var knows join.Known
+	if err := m.Read(&knows); err != nil {
+		return nil, err
+	}
+	told, err := join.Tell(ctx, n.db, m.From)
+	if err == nil && knows.Revision < n.cfg.Revision {
+		s := n.settings()
+		s.Secret = nil
+		told.Settings = &s
+	}
+	return told, err
 }
 
 // renew signs a host's request for a new certificate.

@@ -28,7 +28,7 @@ type Moved struct {
 }
 
 // MoveData copies all data into another database and verifies them. The source is only
-// read, and refused while a server runs on it; a move that was ended in any way goes on
+// read (a cluster's is marked in the end as left), and refused while a server runs on it; a move that was ended in any way goes on
 // where it was. A host of a cluster uses the new database from then on; a single server
 // has to be told.
 func MoveData(ctx context.Context, cfg Config, m Move) (done Moved, err error) {
@@ -59,9 +59,23 @@ func MoveData(ctx context.Context, cfg Config, m Move) (done Moved, err error) {
 	}
 	if host != nil && m.From == "" {
 		done.Host = host.Name
-		err = useDatabase(cfg.Data, to.DSN)
+		err = leave(ctx, cfg.Data, from, to.DSN)
 	}
 	return done, err
+}
+
+// leave has a host use the new database, and marks the old one, so that no host goes on there unawares.
+func leave(ctx context.Context, dir config.Dir, from db.Config, to string) (err error) {
+	revision, err := useDatabase(dir, to)
+	if err != nil {
+		return err
+	}
+	source, err := db.OpenExisting(ctx, from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	return join.MarkMoved(ctx, source, revision)
 }
 
 // FollowMove lets a host of a cluster use the database into which its cluster's data were
@@ -87,7 +101,8 @@ func FollowMove(ctx context.Context, cfg Config, to string) (done Moved, err err
 	if _, err := join.Tell(ctx, d, host.Name); err != nil {
 		return done, err
 	}
-	return Moved{To: db.Redact(dsn), Host: host.Name}, useDatabase(cfg.Data, dsn)
+	_, err = useDatabase(cfg.Data, dsn)
+	return Moved{To: db.Redact(dsn), Host: host.Name}, err
 }
 
 func copyData(ctx context.Context, from, to db.Config, told func(db.Progress)) (tables []db.Copied, err error) {
@@ -141,10 +156,10 @@ func usedBy(cfg Config, host *config.Host) (string, error) {
 	return told.DB.DSN, err
 }
 
-func useDatabase(dir config.Dir, dsn string) error {
+func useDatabase(dir config.Dir, dsn string) (revision int64, err error) {
 	id, err := trust.Open(dir)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	return join.UseDatabase(dir, id, dsn)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/paceline/paceline/internal/config"
+	"github.com/paceline/paceline/internal/db"
 	"github.com/paceline/paceline/internal/db/dbtest"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/join"
@@ -31,6 +32,20 @@ func TestAHostUsesTheDatabaseItsDataWereMovedTo(t *testing.T) {
 	told, err := ForHost(cfg.Data, config.RoleBooster)
 	if err != nil || told.DB.DSN != to {
 		t.Errorf("the host uses %s, %v", told.DB.DSN, err)
+	}
+	if told.Revision != 1 {
+		t.Errorf("revision %d", told.Revision)
+	}
+	left, err := db.OpenExisting(t.Context(), db.Config{Dir: string(cfg.Data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer left.Close()
+	if err := join.CheckMoved(t.Context(), left, 0); !errs.Is(err, errs.Conflict) {
+		t.Errorf("a host that has not heard of the move would work on the old database: %v", err)
+	}
+	if err := join.CheckMoved(t.Context(), left, 2); err != nil {
+		t.Errorf("a host that is told to come back: %v", err)
 	}
 	if _, err := MoveData(t.Context(), cfg, Move{To: to}); !errs.Is(err, errs.Invalid) {
 		t.Errorf("once more: %v", err)

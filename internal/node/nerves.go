@@ -184,6 +184,9 @@ type wanted struct {
 // Start looks whether the host is in the cluster; a host that was removed waits here.
 func (w wanted) Start(ctx context.Context) error {
 	err := w.await(ctx, "a place in the cluster", func(ctx context.Context) error {
+		if err := join.CheckMoved(ctx, w.db, w.cfg.Revision); err != nil {
+			return err
+		}
 		_, err := join.Tell(ctx, w.db, w.cfg.Host.Name)
 		return err
 	})
