@@ -116,7 +116,7 @@ func (s *Server) account(w *recorder, r *http.Request, took time.Duration) {
 	s.metrics.requests.WithLabelValues(route, strconv.Itoa(w.status)).Inc()
 	s.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
 	level := slog.LevelDebug
-	if w.status >= 500 {
+	if w.status >= 500 && r.URL.Path != "/readyz" { // gateways ask ten times a second; the cause is logged once
 		level = slog.LevelWarn
 	}
 	if !s.log.Enabled(r.Context(), level) {
