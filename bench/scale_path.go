@@ -19,7 +19,7 @@ import (
 )
 
 // serverStats is what a server part says of itself.
-type serverStats struct{ Hits, Misses, Stale, Trips int64 }
+type serverStats struct{ Hits, Misses, Stale, Trips, Number int64 }
 
 // beServer is a server of its own on a shared database.
 func (p part) beServer(ctx context.Context) error {
@@ -36,7 +36,7 @@ func (p part) beServer(ctx context.Context) error {
 	parts := n.Parts()
 	return serveLines(n.Addr().String(), func() any {
 		s := parts.Process.Stats()
-		return serverStats{Hits: s.Hits, Misses: s.Misses, Stale: s.Stale, Trips: parts.DB.Stats().RoundTrips}
+		return serverStats{Hits: s.Hits, Misses: s.Misses, Stale: s.Stale, Trips: parts.DB.Stats().RoundTrips, Number: parts.Number}
 	})
 }
 
@@ -231,8 +231,12 @@ func (p path) gateway(ctx context.Context, servers int, policy string) (address 
 	address = ln.Addr().String()
 	ln.Close()
 	var pool strings.Builder
-	for _, s := range p.addresses[:servers] {
-		fmt.Fprintf(&pool, "{address: %q}, ", s)
+	for i, s := range p.addresses[:servers] {
+		var own serverStats
+		if err := p.servers[i].ask(&own); err != nil {
+			return "", nil, err
+		}
+		fmt.Fprintf(&pool, "{address: %q, node: %d}, ", s, own.Number)
 	}
 	file := filepath.Join(p.dir, "gateway.yaml")
 	text := fmt.Sprintf("listen: %q\nadmin: \"127.0.0.1:0\"\ntable:\n  routes: [{app: bench, path: /, pool: main}]\n  pools: {main: {policy: %s, ticket_after: [tickets, tasks], servers: [%s]}}\n",

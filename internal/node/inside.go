@@ -15,9 +15,10 @@ type Parts struct {
 	Apps    *app.Apps
 	Tickets *ticket.Service
 	Process *process.Runtime
+	Number  int64 // among the nodes
 }
 
 // Parts of a node that runs.
 func (n *Node) Parts() Parts {
-	return Parts{DB: n.db, Org: n.org, Apps: n.apps, Tickets: n.tickets, Process: n.process}
+	return Parts{DB: n.db, Org: n.org, Apps: n.apps, Tickets: n.tickets, Process: n.process, Number: n.member.Number()}
 }

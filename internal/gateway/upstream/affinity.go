@@ -79,15 +79,17 @@ func (p *Pool) byID(id string) *Server {
 	return nil
 }
 
-// byTicket chooses by weighted rendezvous hashing of the path segment behind one of
-// TicketAfter, so that one ticket's requests meet one server's cache, and few tickets move
-// when a server comes or goes. It is a hint: a server with twice the average load is passed
-// over, and a path without a ticket has no favourite.
+// byTicket chooses by the path segment behind one of TicketAfter: the server whose number the
+// id there carries, because it made what the id names and has the ticket in memory. Where that
+// is not known or not there, weighted rendezvous hashing of the segment lets one ticket's
+// requests meet one server's cache, and few move when a server comes or goes. It is a hint: a server
+// with twice the average load is passed over, and a path without a ticket has no favourite.
 func (p *Pool) byTicket(path []byte, now time.Time, usable func(*Server) bool) *Server {
 	ticket := p.ticketIn(path)
 	if ticket == "" {
 		return nil
 	}
+	maker := makerOf(ticket)
 	var best *Server
 	var highest, shares float64
 	inFlight := 0
@@ -102,7 +104,11 @@ func (p *Pool) byTicket(path []byte, now time.Time, usable func(*Server) bool) *
 		h.Write([]byte(s.address))
 		h.Write([]byte{0})
 		h.Write([]byte(ticket))
-		if score := -share / math.Log(unit(h.Sum64())); best == nil || score > highest {
+		score := -share / math.Log(unit(h.Sum64()))
+		if maker != 0 && s.node == maker {
+			score = math.Inf(1)
+		}
+		if best == nil || score > highest {
 			best, highest = s, score
 		}
 	}
@@ -110,6 +116,15 @@ func (p *Pool) byTicket(path []byte, now time.Time, usable func(*Server) bool) *
 		return nil
 	}
 	return best
+}
+
+// makerOf is the number of the server that drew an id: its low ten bits. 0: the text is no such id.
+func makerOf(id string) int {
+	n, err := strconv.ParseUint(id, 10, 63)
+	if err != nil {
+		return 0
+	}
+	return int(n & 1023)
 }
 
 // unit spreads a hash evenly between 0 and 1, both excluded.

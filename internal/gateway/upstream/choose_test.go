@@ -241,6 +241,24 @@ func TestTicketsKeepTheirServer(t *testing.T) {
 	}
 }
 
+// What a server has made is in its memory, and its number is in the id.
+func TestTicketsGoToTheServerThatMadeThem(t *testing.T) {
+	p, _ := still(Config{Policy: Ticket, TicketAfter: []string{"tickets", "tasks"}}, 1, 1, 1)
+	for i, s := range p.servers {
+		s.node = 7 + i
+	}
+	for n := range 100 {
+		id := n<<10 | 8
+		if got := sequence(p, 1, true, Request{Path: fmt.Appendf(nil, "/api/v1/tasks/%d/claim", id)}); got != "2" {
+			t.Fatalf("the task %d of server 2 goes to %s", id, got)
+		}
+	}
+	p.servers[1].found = Down
+	if got := sequence(p, 1, true, Request{Path: []byte("/tasks/8")}); got == "2" || got == "" {
+		t.Errorf("what a server made that is away goes to %q", got)
+	}
+}
+
 func TestBudgetStopsRepeats(t *testing.T) {
 	p, _ := still(Config{Budget: Budget{Ratio: 0.5, Burst: 3}}, 1)
 	for i := range 3 {

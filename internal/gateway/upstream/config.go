@@ -38,6 +38,7 @@ type ServerConfig struct {
 	Weight  int    `yaml:"weight,omitempty"` // 1
 	Drain   bool   `yaml:"drain,omitempty"`  // finish what runs, take nothing new
 	Cordon  bool   `yaml:"cordon,omitempty"` // take nothing new while another server is ready; streams live on
+	Node    int    `yaml:"node,omitempty"`   // its number among the servers, which the ids that it draws carry; 0: unknown
 }
 
 // Probe is how a pool finds out who is ready. An answer of 2xx or 3xx is ready, any

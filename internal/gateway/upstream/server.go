@@ -35,6 +35,7 @@ type Server struct {
 	weight   int
 	drain    bool // wished by the table, as is cordon
 	cordon   bool
+	node     int // ServerConfig.Node
 	found    State
 	cause    string
 	event    uint64    // counts member events; a probe begun before the last one decides nothing
@@ -80,7 +81,7 @@ func (s *Server) configure(cfg ServerConfig) {
 	if s.weight != cfg.Weight {
 		s.weight, s.current, s.effective = cfg.Weight, 0, cfg.Weight
 	}
-	s.drain, s.cordon = cfg.Drain, cfg.Cordon
+	s.drain, s.cordon, s.node = cfg.Drain, cfg.Cordon, cfg.Node
 }
 
 // state is what counts: the table's wish first. The pool's lock is held.
