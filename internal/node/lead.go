@@ -250,7 +250,7 @@ func tableOf(nodes []cluster.Node, wants map[string]join.Wanted, now time.Time) 
 		}
 	}
 	delete(at, "")
-	pool := upstream.Config{Servers: []upstream.ServerConfig{}}
+	pool := upstream.Config{Servers: []upstream.ServerConfig{}, Policy: upstream.Ticket, TicketAfter: []string{"tickets", "tasks"}}
 	for _, address := range slices.Sorted(maps.Keys(at)) {
 		node := at[address]
 		if node.State == cluster.Stopped || !node.Alive && now.Sub(node.Expires) > forgetServers {
@@ -262,7 +262,7 @@ func tableOf(nodes []cluster.Node, wants map[string]join.Wanted, now time.Time) 
 			continue
 		}
 		pool.Servers = append(pool.Servers, upstream.ServerConfig{
-			Address: address, Host: host, Drain: node.State == cluster.Draining, Cordon: wanted == join.Cordoned})
+			Address: address, Host: host, Drain: node.State == cluster.Draining, Cordon: wanted == join.Cordoned, Node: int(node.Number)})
 	}
 	return gateway.Table{
 		Routes: []gateway.Route{{Path: "/", App: "paceline", Pool: serverPool}},
