@@ -25,7 +25,12 @@ func TestChaos(t *testing.T) {
 	var rows []row
 	for _, f := range faults {
 		if full || f.short {
-			t.Run(f.name, func(t *testing.T) { rows = append(rows, w.suffer(t, f, full)) })
+			t.Run(f.name, func(t *testing.T) {
+				r := w.suffer(t, f, full)
+				if rows = append(rows, r); r.skipped != "" {
+					t.Skip(r.skipped)
+				}
+			})
 		}
 	}
 	text := table(rows)
