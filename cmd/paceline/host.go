@@ -221,6 +221,9 @@ func order(ctx context.Context, con *console, dir config.Dir, o agent.Order) err
 	if err != nil {
 		return err
 	}
+	if s.Retired != "" {
+		con.say("The roles of %s do not run any more: %s.", s.Host, s.Retired)
+	}
 	return con.print(s, func(t *table) {
 		t.head = []string{"ROLE", "STATE", "SINCE", "PID", "RESTARTS", "MEMORY", "LISTENS ON", "WAITS FOR"}
 		for _, r := range s.Roles {
@@ -233,6 +236,10 @@ func order(ctx context.Context, con *console, dir config.Dir, o agent.Order) err
 				memory = fmt.Sprintf("%d MB", r.Figures.Memory>>20)
 			}
 			switch {
+			case r.Hung != "":
+				waits = "it hangs: " + r.Hung
+			case r.Next != nil && r.LastExit != nil && r.LastExit.Hung != "":
+				waits = fmt.Sprintf("another start in %v, as it hung: %s", time.Until(*r.Next).Round(100*time.Millisecond), r.LastExit.Hung)
 			case r.Next != nil && r.LastExit != nil:
 				waits = fmt.Sprintf("another start in %v, after: %s", time.Until(*r.Next).Round(100*time.Millisecond), r.LastExit.How)
 			case r.Looping:

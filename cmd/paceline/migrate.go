@@ -15,7 +15,7 @@ type migrateCmd struct {
 	To     string `required:"" placeholder:"DSN" help:"Database that is to have the data, empty so far: postgres://, mysql://, sqlserver://, oracle:// or sqlite:PATH."`
 	From   string `placeholder:"DSN" help:"Database that has the data. Left out: the one that the server of --data uses."`
 	Data   string `placeholder:"DIR" help:"Data directory of the stopped server or host; ./data when left out."`
-	NoCopy bool   `help:"The data were moved on another host of the cluster: only let this host use them."`
+	NoCopy bool   `help:"Copy nothing, only let this host of a cluster use the database: it has another address, or the data go back. The others hear of it when this host leads."`
 }
 
 // Run moves the data and says what is where now.
@@ -47,10 +47,10 @@ func (m migrateCmd) Run(ctx context.Context, con *console) error {
 	}
 	switch {
 	case m.NoCopy:
-		con.say("The host %s uses %s from its next start.", done.Host, done.To)
+		con.say("The host %s uses %s from its next start; the others hear of it when its Booster leads.", done.Host, done.To)
 	case done.Host != "":
 		con.say("All data are in %s, which the host %s uses from its next start.", done.To, done.Host)
-		con.say("On each other host of the cluster: paceline migrate --no-copy --to DSN")
+		con.say("Start the hosts again, this one first: the others hear of it by themselves.")
 	default:
 		con.say("All data are in %s. Let the server use it: db.dsn in paceline.yaml, or paceline serve --db DSN.", done.To)
 	}

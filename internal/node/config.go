@@ -45,8 +45,8 @@ type Config struct {
 	Secret []byte       `yaml:"-"` // of the Boosters; see join.Settings
 	Key    []byte       `yaml:"-"` // in the place of SecretKey; see join.Settings
 	// Revision is that of the settings which name the database.
-	Revision int64 `yaml:"-"`
-	Life   *agent.Life  `yaml:"-"` // where the process reports; nil: nobody asks
+	Revision int64       `yaml:"-"`
+	Life     *agent.Life `yaml:"-"` // where the process reports; nil: nobody asks
 	// LoseBus makes every message of the bus get lost: for tests.
 	LoseBus bool `yaml:"-"`
 	// Now is the node's clock; nil: time.Now. What it measures by itself, such as timeouts, it

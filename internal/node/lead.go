@@ -92,8 +92,11 @@ func (n *Node) leaseFree() {
 func (n *Node) answerMembers(_ context.Context, fence cluster.Fence) service.Service {
 	return &answering{bus: n.bus, handlers: map[string]func(context.Context, bus.Message) (any, error){
 		"beat": func(_ context.Context, m bus.Message) (any, error) { return n.hearBeat(m, fence.Epoch) },
-		"members": func(context.Context, bus.Message) (any, error) {
-			return n.lead.sightings(n.cfg.Now()), nil
+		"members": func(ctx context.Context, _ bus.Message) (any, error) {
+			wants, err := join.Wants(ctx, n.db)
+			return slices.DeleteFunc(n.lead.sightings(n.cfg.Now()), func(s cluster.Sighting) bool {
+				return wants[s.Host] == "" // the host was removed
+			}), err
 		},
 		"settings": n.tellHost,
 		"renew":    n.renew,
