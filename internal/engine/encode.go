@@ -166,6 +166,10 @@ func bit(has bool, part uint64) uint64 {
 }
 
 func (e *encoder) activation(a *activation) error {
+	if n := len(a.written); n > 0 && (e.apart == 0 || n < e.apart) {
+		e.buf = append(e.buf, a.written...)
+		return nil
+	}
 	e.uint(uint64(a.key))
 	e.uint(uint64(a.parent))
 	e.text(a.element)

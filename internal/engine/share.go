@@ -17,7 +17,7 @@ func (s *State) owns(a *activation) bool { return a.step == s.step }
 // changed in place; the body is copied because it changes often.
 func (s *State) copyOf(a, to *activation) *activation {
 	*to = *a
-	to.step, to.ownVars = s.step, false
+	to.step, to.ownVars, to.written = s.step, false, nil
 	if to.body != nil {
 		body := *to.body
 		to.body = &body
@@ -72,4 +72,33 @@ func (r *run) awake(key uint32) *activation {
 		return r.own(i)
 	}
 	return nil
+}
+
+// manyActivations make a state large: then its leaves are encoded once and not with every Step.
+const manyActivations = 256
+
+// write encodes the leaves of a large state that go to sleep after this Step.
+func (s *State) write() {
+	if len(s.acts) < manyActivations {
+		return
+	}
+	var e encoder
+	var leaves []*activation
+	var ends []int
+	for _, a := range s.acts {
+		if !s.owns(a) || !a.sleeps() {
+			continue
+		}
+		from := len(e.buf)
+		if e.activation(a) != nil {
+			e.buf = e.buf[:from] // a function among the variables: whoever encodes the state is told
+			continue
+		}
+		leaves, ends = append(leaves, a), append(ends, len(e.buf))
+	}
+	from := 0
+	for i, a := range leaves {
+		a.written = e.buf[from:ends[i]:ends[i]]
+		from = ends[i]
+	}
 }

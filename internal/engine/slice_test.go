@@ -183,4 +183,7 @@ func TestLargeLoopIsShared(t *testing.T) {
 	if alone, _ := step(again, 5000); !bytes.Equal(mustEncode(alone), mustEncode(second)) {
 		t.Error("the next state is another one")
 	}
+	if read, err := engine.DecodeState(mustEncode(second)); err != nil || !bytes.Equal(mustEncode(read), mustEncode(second)) {
+		t.Error("what sleeps was written otherwise", err)
+	}
 }

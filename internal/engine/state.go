@@ -72,6 +72,7 @@ type activation struct {
 	kids    int
 	dead    bool
 	step    uint64 // of the state that owns it
+	written []byte // its encoding, of one that sleeps in a large state
 	ownVars bool   // vars is not shared with the state before
 }
 

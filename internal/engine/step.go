@@ -23,6 +23,7 @@ func Step(def *Definition, st *State, ev Event, env Env) (*State, []Effect, erro
 	r.settle()
 	r.sweep()
 	r.rest()
+	r.st.write()
 	return r.st, r.effects, nil
 }
 
