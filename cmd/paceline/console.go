@@ -76,7 +76,7 @@ func cureOf(err error) string {
 	case errors.As(err, &e):
 		return e.Cure
 	case errors.As(err, &unreachable):
-		return "is the server running, and is its address right? paceline login ADDRESS signs in to another one"
+		return "is it running, and is the address right? A cluster answers at its gateways; paceline login ADDRESS goes to another place"
 	}
 	return ""
 }

@@ -51,7 +51,10 @@ func documented(page string) (commands []string) {
 			}
 		}
 	}
-	for _, line := range lines {
+	for _, line := range strings.Split(strings.Join(lines, " && "), " && ") {
+		if !strings.HasPrefix(line, "paceline ") {
+			continue
+		}
 		words := shellWord.FindAllString(line, -1)
 		several := []string{""}
 		for i, word := range words {
