@@ -26,8 +26,8 @@ type Sighting struct {
 	State   string    `json:"state"`
 	Cause   string    `json:"cause"`
 	Address string    `json:"address,omitempty"`
-	Load    float64   `json:"load"`    // of the processors that it may use, 0 to 1; an Agent's is its machine's
-	Skew    int64     `json:"skew_ms"` // its clock is so far ahead of the leader's
+	Load    float64   `json:"load"`   // of the processors that it may use, 0 to 1; an Agent's is its machine's
+	Skew    int64     `json:"skewMs"` // its clock is so far ahead of the leader's
 	Zone    string    `json:"zone"`
 	Seen    time.Time `json:"seen"`
 	Alarm   string    `json:"alarm"` // what somebody has to look at; empty: nothing

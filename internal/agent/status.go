@@ -22,14 +22,14 @@ type Status struct {
 type RoleStatus struct {
 	Role     config.Role `json:"role"`
 	State    State       `json:"state"`
-	Since    time.Time   `json:"since"`               // its process runs, or it has ended
-	Restarts int         `json:"restarts"`            // after ends that nobody had asked for
-	Looping  bool        `json:"looping,omitempty"`   // it ends again and again: an alert
-	Hung     string      `json:"hung,omitempty"`      // it gives no sign of life: an alert, and soon its end
-	Next     *time.Time  `json:"next,omitempty"`      // when it is started again
-	LastExit *Exit       `json:"last_exit,omitempty"` // of this Agent's time
-	Report   *Report     `json:"report,omitempty"`    // of the process that runs
-	Figures  *Figures    `json:"figures,omitempty"`   // of the process that runs
+	Since    time.Time   `json:"since"`              // its process runs, or it has ended
+	Restarts int         `json:"restarts"`           // after ends that nobody had asked for
+	Looping  bool        `json:"looping,omitempty"`  // it ends again and again: an alert
+	Hung     string      `json:"hung,omitempty"`     // it gives no sign of life: an alert, and soon its end
+	Next     *time.Time  `json:"next,omitempty"`     // when it is started again
+	LastExit *Exit       `json:"lastExit,omitempty"` // of this Agent's time
+	Report   *Report     `json:"report,omitempty"`   // of the process that runs
+	Figures  *Figures    `json:"figures,omitempty"`  // of the process that runs
 }
 
 // State of a role on its host.

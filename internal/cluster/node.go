@@ -89,7 +89,7 @@ type Sighting struct {
 	Cause   string    `json:"cause,omitempty"`
 	Address string    `json:"address,omitempty"`
 	Load    float64   `json:"load"`            // of the processors that it may use, 0 to 1; an Agent's is its machine's
-	Skew    int64     `json:"skew_ms"`         // its clock is so far ahead of the leader's, in milliseconds
+	Skew    int64     `json:"skewMs"`          // its clock is so far ahead of the leader's, in milliseconds
 	Zone    string    `json:"zone"`            // its time zone
 	Seen    time.Time `json:"seen"`            // when it said so
 	Alarm   string    `json:"alarm,omitempty"` // what somebody has to look at

@@ -192,7 +192,7 @@ type Status struct {
 	Address  string `json:"address"`
 	State    State  `json:"state"`
 	Cause    string `json:"cause,omitempty"`
-	InFlight int    `json:"in_flight"`
+	InFlight int    `json:"inFlight"`
 	Idle     int    `json:"idle"`
 	Requests uint64 `json:"requests"` // sent to it, repeats among them
 	Failures uint64 `json:"failures"` // that it did not answer
