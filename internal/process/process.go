@@ -14,8 +14,9 @@
 //     the version, so a second node costs a re-run and never correctness.
 //   - Events, now and the ids drawn are in the history: doing it again gives the stored state.
 //   - What an instance wants from outside (job, timer, message, child) is a row of the same
-//     transaction, held by this node and run from memory right after; when the node dies, another
-//     takes it over. What comes back is a command again, so it counts once.
+//     transaction, held by this node and run from memory right after while its workers keep up, else
+//     free for whichever node has room (share.go); when a node dies, its work is free. What comes
+//     back is a command again, so it counts once.
 //   - Every queue is bounded; a full one is errs.Exhausted with a cause and a time to come back.
 package process
 
