@@ -208,7 +208,7 @@ func (s *Service) EndDeputy(ctx context.Context, actor *org.Actor, id db.ID) (er
 	case err != nil:
 		return err
 	case len(found) == 0 || found[0].For.ID != actor.ID && !actor.Admin:
-		return errs.New(errs.NotFound, "there is no deputy rule %s of yours", id)
+		return errs.New(errs.NotFound, "there is no deputy rule %s of yours", id).WithCure("paceline deputy list names them")
 	}
 	_, err = db.Do(ctx, s.db, func(ctx context.Context, tx *db.Tx) (struct{}, error) {
 		at := db.Micros(s.now())

@@ -221,8 +221,8 @@ func (s *Service) limitUrging(ctx context.Context, tx *db.Tx, actor *org.Actor, 
 		return err
 	}
 	wait := time.Duration(recent-since) * time.Microsecond
-	return errs.New(errs.Exhausted, "you urged this ticket at %s already", db.Time(recent).Format(time.TimeOnly)).
-		WithCure("once in %s is enough; add a comment, or speak to them", UrgeEvery).RetryAfter(wait)
+	return errs.New(errs.Exhausted, "you urged this ticket at %s UTC already", db.Time(recent).UTC().Format("15:04")).
+		WithCure("once an hour is enough; add a comment, or speak to them").RetryAfter(wait)
 }
 
 // Notices lists what the actor was told, newest first; only what is unread, or all of it.
