@@ -44,6 +44,9 @@ func (r gatewayRunCmd) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
+	if cfg.VIP.Address != "" {
+		return errs.New(errs.Unsupported, "a gateway without a cluster shares no address: there is no Booster to say who holds it").WithCure("leave vip out, or make the machine a host with the role gateway")
+	}
 	log := slog.New(slog.NewJSONHandler(con.err, nil))
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

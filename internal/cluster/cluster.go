@@ -28,5 +28,6 @@ func Migrations() []db.Migration {
 		{ID: 20, Name: "nodes", Up: []db.DDL{db.CreateTable(Nodes)}},
 		{ID: 21, Name: "lease and states", Up: []db.DDL{db.CreateTable(Epochs), db.CreateTable(Leases), db.AddColumns(Nodes)}},
 		{ID: 22, Name: "addresses of nodes", Up: []db.DDL{db.AddColumns(Nodes)}},
+		{ID: 23, Name: "shared addresses", Up: []db.DDL{db.CreateTable(SharedAddresses)}},
 	}
 }

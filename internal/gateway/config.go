@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/paceline/paceline/internal/errs"
+	"github.com/paceline/paceline/internal/gateway/vip"
 )
 
 // Config is one gateway: what belongs to the machine it runs on, and the table it serves
@@ -27,6 +28,9 @@ type Config struct {
 	Limits    Limits   `yaml:"limits"`
 	Drain     Drain    `yaml:"drain"`
 	Table     Table    `yaml:"table"`
+	// VIP is an address that this gateway shares with others of its cluster. Who runs the
+	// gateway sees to it: see package vip.
+	VIP vip.Config `yaml:"vip"`
 
 	AccessTo io.Writer   `yaml:"-"` // gets the access log; nil: standard error
 	Servers  *tls.Config `yaml:"-"` // for all connections to servers; nil: cleartext
@@ -138,6 +142,9 @@ func (c Config) Check() error {
 	if slices.Min([]int64{l.Body, l.Spool, l.AllMemory, l.AllSpool, int64(l.Connections), int64(l.PerAddress), int64(l.Rate), int64(l.Burst), l.BodyRate,
 		int64(l.HeaderTime), int64(l.BodyPause), int64(l.WritePause), int64(l.Idle), int64(c.Drain.Delay), int64(c.Drain.Grace)}) < 0 {
 		report("limits", "no limit and no time may be negative")
+	}
+	if err := c.VIP.Check(); err != nil {
+		report("vip", "%v", err)
 	}
 	wrong = append(wrong, c.Table.problems("table.")...)
 	if len(wrong) > 0 {

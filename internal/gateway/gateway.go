@@ -32,6 +32,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -221,6 +222,20 @@ func (g *Gateway) Up(address string) {
 	for _, p := range g.live.Load().pools {
 		p.Up(address)
 	}
+}
+
+// Able says whether a request that came now would find a ready server.
+func (g *Gateway) Able() bool {
+	if g.draining.Load() {
+		return false
+	}
+	for _, p := range g.live.Load().pools {
+		servers, _ := p.Status()
+		if slices.ContainsFunc(servers, func(s upstream.Status) bool { return s.State == "ready" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Addr is where the gateway listens without TLS, TLSAddr with, AdminAddr for its own

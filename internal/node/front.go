@@ -45,6 +45,9 @@ func (n *Node) makeGateway() error {
 	if n.gateway, err = gateway.New(cfg, n.cfg.Log, n.metrics); err != nil {
 		return err
 	}
+	if err := n.makeShared(cfg.VIP); err != nil {
+		return err
+	}
 	n.tableLoop = service.NewLoop(fetchEvery, n.fetchTable)
 	_, err = n.bus.Subscribe(bus.Table, func(bus.Message) { n.tableLoop.Ring() })
 	return err
@@ -77,6 +80,9 @@ func (n *Node) reportGateway() {
 			if addr != nil {
 				r.Addresses[purpose] = n.cfg.Host.AddressOf(addr.String())
 			}
+		}
+		if n.shared != nil && n.shared.Holding() {
+			r.Addresses["shared"] = n.shared.Address().String()
 		}
 	})
 }

@@ -55,6 +55,7 @@ func (n *Node) makeBooster() error {
 	n.peers = n.makePeers()
 	n.lease.Lead("members", n.answerMembers)
 	n.lease.Lead("table", n.keepTable)
+	n.lease.Lead("shared addresses", n.answerClaims)
 	_, err := n.bus.Subscribe(bus.Lease, func(bus.Message) { n.lease.Ring() })
 	return err
 }

@@ -142,11 +142,14 @@ func (n *Node) bury(m bus.Message) {
 	if n.lease != nil && n.cfg.Role == config.RoleBooster && e.Lease > 0 && n.lease.Leader() == (cluster.Leader{Name: e.Node, Epoch: e.Lease}) {
 		n.lease.ProveDead(e.Lease)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), buryWithin)
+	defer cancel()
+	if e.Role == config.RoleGateway {
+		n.freeShared(ctx, m.From)
+	}
 	if e.Number == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), buryWithin)
-	defer cancel()
 	if err := cluster.ProveDead(ctx, n.db, e.Node, e.Number, e.Epoch); err != nil {
 		n.cfg.Log.Warn("what a dead node held has to wait until its place expires", "node", e.Node, "err", err)
 		return

@@ -30,6 +30,7 @@ import (
 	"github.com/paceline/paceline/internal/engine"
 	"github.com/paceline/paceline/internal/errs"
 	"github.com/paceline/paceline/internal/gateway"
+	"github.com/paceline/paceline/internal/gateway/vip"
 	"github.com/paceline/paceline/internal/hours"
 	"github.com/paceline/paceline/internal/intake"
 	"github.com/paceline/paceline/internal/join"
@@ -81,7 +82,9 @@ type Node struct {
 	door      *trust.Door // of a server
 	outcasts  *join.Watch // of a server: who is put out
 	gateway   *gateway.Gateway
-	access    *agent.Log // of the gateway
+	access    *agent.Log                        // of the gateway
+	shared    *vip.Keeper                       // of the gateway, where it shares an address
+	addresses atomic.Pointer[cluster.Addresses] // that gateways share; while this Booster leads
 	tableLoop *service.Loop
 	peers     *peers                    // of a Booster
 	heard     atomic.Pointer[bus.Pulse] // of the leader, last

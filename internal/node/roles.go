@@ -24,7 +24,7 @@ var roles = map[config.Role][]string{
 		"address", "bus", "database", "host", "outcasts", "member", "organisation", "apps", "calendars",
 		"organisation watch", "apps watch", "calendars watch", "process", "operations", "schedules", "http", "readiness",
 	},
-	config.RoleGateway: {"gateway", "bus", "table"},
+	config.RoleGateway: {"gateway", "bus", "table", "shared address"},
 }
 
 // services finds each by its name.
@@ -51,6 +51,7 @@ var services = map[string]func(*Node) service.Service{
 	"process":            func(n *Node) service.Service { return n.process },
 	"readiness":          func(n *Node) service.Service { return n.ready },
 	"schedules":          func(n *Node) service.Service { return n.intakeLoop },
+	"shared address":     func(n *Node) service.Service { return sharing{n} },
 	"table":              func(n *Node) service.Service { return n.tableLoop },
 }
 
