@@ -354,7 +354,7 @@ func (f *field) serverDies() {
 		}
 		return false
 	}, func() string { return f.log("s2", config.RoleServer) })
-	if took := time.Since(killed); took > time.Second {
+	if took := time.Since(killed); took > soon {
 		f.Errorf("that took %v", took)
 	} else {
 		f.Logf("free after %v", took)
@@ -366,7 +366,7 @@ func (f *field) serverDies() {
 		}
 		return owner != r.Number // one that is due in an hour need not be held by anybody
 	}, func() string { return f.log("s2", config.RoleServer) })
-	if took := time.Since(killed); took > time.Second {
+	if took := time.Since(killed); took > soon {
 		f.Errorf("its jobs were taken over after %v", took)
 	} else {
 		f.Logf("its jobs were taken over after %v", took)
@@ -378,6 +378,9 @@ func (f *field) serverDies() {
 		f.Error("it was not started again")
 	}
 }
+
+// soon is well before the row of a silent node expires, which takes seven seconds.
+const soon = 3 * time.Second
 
 // leaderDies shows that a dead leader is replaced at once.
 func (f *field) leaderDies() {
@@ -391,8 +394,10 @@ func (f *field) leaderDies() {
 		return true
 	}, func() string { return "" })
 	f.eventually("somebody leads", func() bool { return f.leader().Name != "" }, func() string { return "" })
-	best := time.Hour
-	for range 3 {
+	// A holder renews its lease so often that it never has less than that left: who takes over sooner had the proof.
+	const left = 700 * time.Millisecond
+	const attempts = 8 // on a busy machine the news may take long
+	for range attempts {
 		was := f.leader()
 		name := was.Name[:2]
 		f.eventually("the Agent knows", func() bool {
@@ -408,11 +413,11 @@ func (f *field) leaderDies() {
 		})
 		took := time.Since(killed)
 		f.Logf("the lead was taken over after %v", took)
-		best = min(best, took)
+		if took < left {
+			return
+		}
 	}
-	if best > 100*time.Millisecond {
-		f.Errorf("a lease that is proven free is waited for: %v", best)
-	}
+	f.Errorf("a lease that is proven free was waited for, %d times", attempts)
 }
 
 // secondAgent shows that a copy of a host is refused.
