@@ -22,6 +22,7 @@ func TestTheAddressMoves(t *testing.T) {
 			w.signal("a", syscall.SIGTERM)
 			t.Log("given back: the other is reached after", w.reaches("b", 3*time.Second))
 
+			_ = w.procs["a"].Wait() // it has drained, and its port is free
 			w.gateway("a")
 			w.signal("b", syscall.SIGKILL)
 			_ = w.procs["b"].Wait()
