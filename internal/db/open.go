@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -116,10 +117,11 @@ func dialectOf(dsn string) dialect {
 	return nil
 }
 
-// Close ends every connection. It may be called twice.
+// Close ends every connection. It may be called twice. Those that write go first: nobody is to write down that
+// something could not be read.
 func (d *DB) Close() error {
 	var first error
-	for _, pool := range d.pools.all() {
+	for _, pool := range slices.Backward(d.pools.all()) {
 		if err := pool.Close(); err != nil && first == nil {
 			first = err
 		}

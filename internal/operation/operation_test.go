@@ -2,7 +2,6 @@ package operation_test
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -124,7 +123,7 @@ func TestMigrationGoesOnWhereANodeDied(t *testing.T) {
 			}
 			if nth >= 9 {
 				<-died
-				return errors.New("dead")
+				return errs.New(errs.Unavailable, "this node is dead")
 			}
 			return nil
 		}
@@ -142,7 +141,9 @@ func TestMigrationGoesOnWhereANodeDied(t *testing.T) {
 
 		b.operating()
 		if done := b.until(run.ID, operation.Done); done.Done != 24 || done.Failed != 0 {
-			t.Errorf("the run is %+v", done)
+			t.Errorf("the run has %d done, %d failed", done.Done, done.Failed)
+			page, err := b.ops.Items(ctx, w.admin, run.ID, nil, 0, 100)
+			t.Errorf("%+v %v", page.Items, err)
 		}
 		var rows int
 		must(t, b.db.QueryRow(ctx, "SELECT COUNT(*) FROM history WHERE kind = 'migrate'").Scan(&rows))
